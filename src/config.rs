@@ -1,0 +1,235 @@
+//! Every rate, limit and timeout of the server, with its unit, default, bound and reason.
+//!
+//! Values are checked once, when they are made; a [`Config`] that exists can be served.
+
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::wire::{Bounds, Position, UDP_PAYLOAD_MAX};
+
+/// How long a proof of address may be used: long enough for a slow path, too short to be worth stealing.
+pub const PROOF_LIFETIME: Duration = Duration::from_secs(10);
+
+/// Client ids from here on are the server's own, for what it puts into the world itself.
+pub const SERVER_IDS_FROM: u32 = 0xF000_0000;
+
+/// Queue places for each peer: a peer within its rate never fills more before the next tick at 15 Hz and above.
+const QUEUE_PLACES_PER_PEER: usize = 4;
+/// Queue places at the least, so that a small server still takes a burst of joins.
+const QUEUE_PLACES_MIN: usize = 4_096;
+
+/// What a server core is told at its start.
+///
+/// Build one with [`Config::default`] and struct update syntax, then hand it to the server, which calls
+/// [`Config::check`] first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Ticks per second.
+    pub tick_rate: TickRate,
+    /// How many peers may play at once: 1 to 1,000,000. Bounds the memory of the server.
+    pub max_peers: usize,
+    /// A peer that is silent for so long is removed: 100 ms to 1 h.
+    pub timeout: Duration,
+    /// The places of the world; a move to anywhere else is refused.
+    pub world: Bounds,
+    /// The largest UDP payload of a snapshot, in bytes: 256 to 65,507. 1,200 passes every path in use.
+    pub datagram_bytes: usize,
+    /// How many datagrams a peer may send per second, on average over [`Config::burst`]; above it they are
+    /// dropped. 1 to 100,000.
+    pub moves_per_second: u32,
+    /// Whether the first move of an unknown address joins, without handshake or proof. Loopback only.
+    pub open: bool,
+    /// The client ids that may play, all below [`SERVER_IDS_FROM`].
+    pub client_ids: RangeInclusive<u32>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            tick_rate: TickRate::DEFAULT,
+            max_peers: 16_384,
+            timeout: Duration::from_secs(10),
+            world: Bounds::ALL,
+            datagram_bytes: 1_200,
+            moves_per_second: 250,
+            open: false,
+            client_ids: 0..=SERVER_IDS_FROM - 1,
+        }
+    }
+}
+
+impl Config {
+    /// Says which value is out of bounds, by the name of its flag.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        within("max-peers", self.max_peers as u64, 1..=1_000_000)?;
+        within("timeout (in ms)", self.timeout.as_millis() as u64, 100..=3_600_000)?;
+        within("datagram-bytes", self.datagram_bytes as u64, 256..=UDP_PAYLOAD_MAX as u64)?;
+        within("moves-per-second", u64::from(self.moves_per_second), 1..=100_000)?;
+        within("client-ids", u64::from(*self.client_ids.end()), 0..=u64::from(SERVER_IDS_FROM) - 1)?;
+        if self.client_ids.is_empty() {
+            return Err(ConfigError::EmptyRange { flag: "client-ids" });
+        }
+        if !self.world.contains(self.world.min) || !self.world.contains(self.world.max) {
+            return Err(ConfigError::EmptyRange { flag: "world" });
+        }
+        Ok(())
+    }
+
+    /// How many datagrams a peer may send at once after a pause: half a second's worth, at least 16.
+    pub fn burst(&self) -> u32 {
+        (self.moves_per_second / 2).max(16)
+    }
+
+    /// How many commands may wait for the next tick.
+    pub fn queue_places(&self) -> usize {
+        (self.max_peers * QUEUE_PLACES_PER_PEER).max(QUEUE_PLACES_MIN)
+    }
+}
+
+fn within(flag: &'static str, value: u64, bound: RangeInclusive<u64>) -> Result<(), ConfigError> {
+    if bound.contains(&value) { Ok(()) } else { Err(ConfigError::OutOfBounds { flag, value, bound }) }
+}
+
+/// Which value of a [`Config`] cannot be served.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A number beyond its bound.
+    #[error("--{flag} must be {} to {}, not {value}", bound.start(), bound.end())]
+    OutOfBounds {
+        /// The flag that sets it.
+        flag: &'static str,
+        /// What it was set to.
+        value: u64,
+        /// What it may be.
+        bound: RangeInclusive<u64>,
+    },
+    /// A range with its end before its start.
+    #[error("--{flag} holds nothing: its end lies before its start")]
+    EmptyRange {
+        /// The flag that sets it.
+        flag: &'static str,
+    },
+    /// Open to whoever sends the first move, on an address that others reach.
+    #[error("--open lets anyone in without proof of address: it needs a loopback --bind, not {bind}")]
+    OpenOffLoopback {
+        /// Where the server was to listen.
+        bind: std::net::IpAddr,
+    },
+}
+
+/// Ticks per second: 1 to 1000 Hz, fractions included. Kept as the period, in whole nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TickRate {
+    period_ns: u64,
+}
+
+impl TickRate {
+    /// 30 Hz.
+    pub const DEFAULT: TickRate = TickRate { period_ns: 33_333_333 };
+    /// The slowest rate, in Hz.
+    pub const MIN_HZ: f64 = 1.0;
+    /// The fastest rate, in Hz.
+    pub const MAX_HZ: f64 = 1000.0;
+
+    /// The rate of `hz` ticks per second.
+    pub fn from_hz(hz: f64) -> Result<Self, TickRateError> {
+        if !(Self::MIN_HZ..=Self::MAX_HZ).contains(&hz) {
+            return Err(TickRateError::OutOfBounds(hz));
+        }
+        Ok(Self { period_ns: (1e9 / hz).round() as u64 })
+    }
+
+    /// Ticks per second.
+    pub fn hz(self) -> f64 {
+        1e9 / self.period_ns as f64
+    }
+
+    /// The time from one tick to the next.
+    pub fn period(self) -> Duration {
+        Duration::from_nanos(self.period_ns)
+    }
+
+    /// How many whole ticks `duration` has, at least 1.
+    pub fn ticks_in(self, duration: Duration) -> u64 {
+        (duration.as_nanos() as u64 / self.period_ns).max(1)
+    }
+}
+
+impl FromStr for TickRate {
+    type Err = TickRateError;
+
+    fn from_str(text: &str) -> Result<Self, TickRateError> {
+        let hz = text.parse().map_err(|_| TickRateError::NotANumber)?;
+        Self::from_hz(hz)
+    }
+}
+
+/// Why something is not a tick rate.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+pub enum TickRateError {
+    /// Below 1 Hz, above 1000 Hz, or not a finite number.
+    #[error("a tick rate is {min} to {max} Hz, not {0}", min = TickRate::MIN_HZ, max = TickRate::MAX_HZ)]
+    OutOfBounds(f64),
+    /// No number at all.
+    #[error("a tick rate is a number of ticks per second, such as 30 or 59.94")]
+    NotANumber,
+}
+
+/// Reads world bounds written as `X0,Y0,X1,Y1`.
+pub fn parse_world(text: &str) -> Result<Bounds, WorldError> {
+    let numbers: Vec<i32> =
+        text.split(',').map(|n| n.trim().parse()).collect::<Result<_, _>>().map_err(|_| WorldError::Form)?;
+    let [x0, y0, x1, y1] = numbers[..] else { return Err(WorldError::Form) };
+    if x0 > x1 || y0 > y1 {
+        return Err(WorldError::Empty);
+    }
+    Ok(Bounds { min: Position { x: x0, y: y0 }, max: Position { x: x1, y: y1 } })
+}
+
+/// Why something is not the bounds of a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WorldError {
+    /// Not four numbers.
+    #[error("a world is X0,Y0,X1,Y1: four whole numbers from -2147483648 to 2147483647")]
+    Form,
+    /// The far corner lies before the near one.
+    #[error("a world needs X0 <= X1 and Y0 <= Y1")]
+    Empty,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_can_be_served() {
+        assert_eq!(Config::default().check(), Ok(()));
+        assert_eq!(TickRate::from_hz(30.0), Ok(TickRate::DEFAULT));
+    }
+
+    #[test]
+    fn a_value_out_of_bounds_names_its_flag_and_bound() {
+        let error = Config { datagram_bytes: 255, ..Config::default() }.check().unwrap_err();
+        assert_eq!(error.to_string(), "--datagram-bytes must be 256 to 65507, not 255");
+        let error = Config { timeout: Duration::from_millis(99), ..Config::default() }.check().unwrap_err();
+        assert_eq!(error.to_string(), "--timeout (in ms) must be 100 to 3600000, not 99");
+    }
+
+    #[test]
+    fn tick_rates_have_fractions_and_bounds() {
+        assert_eq!("59.94".parse::<TickRate>().map(|r| r.period().as_nanos()), Ok(16_683_350));
+        for wrong in ["0", "0.99", "1000.1", "-30", "nan", "inf"] {
+            assert!(matches!(wrong.parse::<TickRate>(), Err(TickRateError::OutOfBounds(_))), "{wrong}");
+        }
+        assert_eq!("fast".parse::<TickRate>(), Err(TickRateError::NotANumber));
+    }
+
+    #[test]
+    fn a_world_is_four_numbers_in_order() {
+        let world = parse_world("-10, -20, 30, 40").expect("a world");
+        assert!(world.contains(Position { x: 30, y: -20 }) && !world.contains(Position { x: 31, y: 0 }));
+        assert_eq!(parse_world("1,2,3"), Err(WorldError::Form));
+        assert_eq!(parse_world("1,2,0,9"), Err(WorldError::Empty));
+    }
+}

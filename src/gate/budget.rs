@@ -1,0 +1,53 @@
+//! How much a peer may send: a rate per second, with a burst.
+
+use std::time::Duration;
+
+/// A rate limit, the same for all peers.
+///
+/// The Generic Cell Rate Algorithm (ITU-T I.371): a peer's whole account is one time, so that it fits in its
+/// entry at the gate.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    /// The time that one datagram pays for.
+    interval: Duration,
+    /// How far a peer may be ahead of its rate.
+    tolerance: Duration,
+}
+
+/// When a peer's next datagram is due at its rate, as the age of the server.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Account(Duration);
+
+impl Budget {
+    pub(super) fn new(per_second: u32, burst: u32) -> Self {
+        let interval = Duration::from_secs(1) / per_second;
+        Self { interval, tolerance: interval * burst.saturating_sub(1) }
+    }
+
+    /// Charges one datagram at `age`. False if the peer has sent too much; then nothing is charged.
+    pub(super) fn charge(&self, age: Duration, account: &mut Account) -> bool {
+        let due = account.0.max(age);
+        let ahead = due - age;
+        if ahead > self.tolerance {
+            return false;
+        }
+        account.0 = due + self.interval;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_passes_and_then_the_rate() {
+        let budget = Budget::new(100, 10);
+        let mut account = Account::default();
+        let at = |ms| Duration::from_millis(ms);
+        let burst = (0..50).filter(|_| budget.charge(at(1000), &mut account)).count();
+        assert_eq!(burst, 10);
+        let rate = (0..1000).filter(|ms| budget.charge(at(1001 + ms), &mut account)).count();
+        assert_eq!(rate, 100);
+    }
+}

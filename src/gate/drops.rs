@@ -1,0 +1,135 @@
+//! What is refused at the gate or in the tick, and how often.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Declares the reasons once: the enum, their number, their names.
+macro_rules! drop_reasons {
+    ($($(#[doc = $doc:literal])+ $reason:ident = $name:literal,)+) => {
+        /// Why a datagram, or what it asked for, was refused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum DropReason {
+            $($(#[doc = $doc])+ $reason,)+
+        }
+
+        impl DropReason {
+            /// Every reason, in the order of their counters.
+            pub const ALL: &[DropReason] = &[$(DropReason::$reason,)+];
+
+            /// The name of its counter.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(DropReason::$reason => $name,)+
+                }
+            }
+        }
+    };
+}
+
+drop_reasons! {
+    /// From an address that can be nobody's: port 0, multicast, unspecified.
+    Source = "source",
+    /// Of a length that no message of a client has.
+    Length = "length",
+    /// Of a right length, but no message.
+    Malformed = "malformed",
+    /// From an address that does not play, and not a hello.
+    UnknownPeer = "unknown_peer",
+    /// From a peer, but with another session than its own.
+    Session = "session",
+    /// From a peer, but with another client id than its own.
+    ClientId = "client_id",
+    /// A move that is not newer than the last: replayed, duplicated or overtaken.
+    Sequence = "sequence",
+    /// More datagrams than a peer may send.
+    Rate = "rate",
+    /// A hello with a proof that this server did not hand out to its address.
+    Proof = "proof",
+    /// A hello with a proof that is too old.
+    ProofExpired = "proof_expired",
+    /// A hello that is older than the one its peer plays by.
+    StaleHello = "stale_hello",
+    /// A hello of another version of the protocol; answered with a refusal.
+    Version = "version",
+    /// The queue to the tick was full.
+    QueueFull = "queue_full",
+    /// A command for a peer that had gone by the time of the tick.
+    PeerGone = "peer_gone",
+    /// A move to a place outside the world; the player stays where it is.
+    OutsideWorld = "outside_world",
+    /// A hello answered with a refusal: the server was full.
+    Full = "full",
+    /// A hello answered with a refusal: another peer plays as its client id.
+    ClientIdInUse = "client_id_in_use",
+    /// A hello answered with a refusal: its client id may not play.
+    ClientIdNotAllowed = "client_id_not_allowed",
+    /// A hello answered with a refusal: it asks for an encoding that does not exist.
+    Encoding = "encoding",
+    /// A hello answered with a refusal: the server was stopping.
+    ShuttingDown = "shutting_down",
+}
+
+/// How often each [`DropReason`] was met. Shared by whoever receives, ticks and reports.
+#[derive(Debug, Default)]
+pub struct Drops {
+    counts: [AtomicU64; DropReason::ALL.len()],
+}
+
+impl Drops {
+    /// Counts one.
+    pub(crate) fn count(&self, reason: DropReason) {
+        self.counts[reason as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often so far.
+    pub fn of(&self, reason: DropReason) -> u64 {
+        self.counts[reason as usize].load(Ordering::Relaxed)
+    }
+
+    /// All together.
+    pub fn total(&self) -> u64 {
+        DropReason::ALL.iter().map(|&reason| self.of(reason)).sum()
+    }
+
+    /// The reasons that were met, with their counts.
+    pub fn met(&self) -> impl Iterator<Item = (DropReason, u64)> {
+        DropReason::ALL.iter().map(|&reason| (reason, self.of(reason))).filter(|(_, count)| *count > 0)
+    }
+}
+
+impl Serialize for Drops {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(DropReason::ALL.iter().map(|&reason| (reason.name(), self.of(reason))))
+    }
+}
+
+/// Lets one refusal a second through to the log, for each reason: a flood fills counters, not disks.
+#[derive(Debug, Default)]
+pub(super) struct Sampler {
+    /// The second after the one in which the last was let through, by the server's age.
+    seconds: [AtomicU64; DropReason::ALL.len()],
+}
+
+impl Sampler {
+    pub(super) fn is_due(&self, age: Duration, reason: DropReason) -> bool {
+        let next = age.as_secs() + 1;
+        self.seconds[reason as usize].fetch_max(next, Ordering::Relaxed) < next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_refusal_a_second_is_logged_for_each_reason() {
+        let sampler = Sampler::default();
+        let at = Duration::from_millis;
+        assert!(sampler.is_due(at(10), DropReason::Length));
+        assert!(!sampler.is_due(at(990), DropReason::Length));
+        assert!(sampler.is_due(at(990), DropReason::Session));
+        assert!(sampler.is_due(at(1000), DropReason::Length));
+    }
+}

@@ -1,0 +1,335 @@
+//! Who may talk?
+//!
+//! The gate turns a datagram into a command in the bounded queue, a small reply, or a counted drop. It verifies
+//! only: size, form, proof of address, session, rate, sequence. It admits nobody; the tick does.
+
+mod address;
+mod budget;
+mod drops;
+mod proof;
+
+use std::time::{Duration, Instant};
+
+use crossbeam_queue::ArrayQueue;
+use dashmap::DashMap;
+use tracing::debug;
+
+pub use address::PeerAddr;
+pub use drops::{DropReason, Drops};
+
+use crate::config::Config;
+use crate::secret::{HashState, Secret};
+use crate::wire::{
+    self, Ack, Challenge, FromClient, FromServer, HELLO_BYTES, Hello, LEAVE_BYTES, Leave, MOVE_BYTES, Move,
+    PROTOCOL_VERSION, Position, Proof, REFUSAL_BYTES, Refusal, RefusalReason,
+};
+use budget::{Account, Budget};
+use drops::Sampler;
+use proof::Prover;
+
+/// Names a peer of the tick: a place, and how often that place has been given away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerKey {
+    pub(crate) slot: u32,
+    pub(crate) generation: u32,
+}
+
+/// What the tick is asked to do: a datagram that passed the gate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Command {
+    /// An address that has proven itself asks to play.
+    Join(Join),
+    /// A peer says where its player is.
+    Move(PeerKey, Step),
+    /// Where the server is open: an unknown address says where a player is.
+    OpenMove(Join, Step),
+    /// A peer stops playing.
+    Leave(PeerKey),
+}
+
+/// Who asks to play, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Join {
+    pub(crate) from: PeerAddr,
+    pub(crate) nonce: u64,
+    pub(crate) client_id: u32,
+    pub(crate) encoding: u32,
+    /// The session that it had; 0 = none.
+    pub(crate) session: u64,
+    /// When its address was proven, in milliseconds of the server's age.
+    pub(crate) proven_ms: u64,
+}
+
+/// A move, without what the gate has checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) sequence: u32,
+    pub(crate) at: Position,
+    pub(crate) state: u32,
+    pub(crate) ack: Ack,
+}
+
+/// What the gate must know of a peer.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    key: PeerKey,
+    session: u64,
+    client_id: u32,
+    /// The sequence of its newest move; 0 before the first.
+    newest: u32,
+    account: Account,
+}
+
+/// Shared by whoever receives datagrams, the tick, and whoever reports; every method takes `&self`.
+///
+/// - For receivers: [`Gate::receive`] with every datagram; send the [`Reply`] if there is one.
+/// - For reports: [`Gate::drops`], [`Gate::peers`], [`Gate::queued`].
+/// - The tick takes the commands out, and says who plays at which address.
+///
+/// No guard of the peer table is held while anything else is called.
+#[derive(Debug)]
+pub struct Gate {
+    started: Instant,
+    open: bool,
+    budget: Budget,
+    prover: Prover,
+    peers: DashMap<PeerAddr, Entry, HashState>,
+    queue: ArrayQueue<Command>,
+    drops: Drops,
+    sampler: Sampler,
+}
+
+impl Gate {
+    pub(crate) fn new(config: &Config, secret: &Secret, started: Instant) -> Self {
+        Self {
+            started,
+            open: config.open,
+            budget: Budget::new(config.moves_per_second, config.burst()),
+            prover: Prover::new(secret.derive("proof of address")),
+            peers: DashMap::with_hasher(secret.derive("peer table").hash_state()),
+            queue: ArrayQueue::new(config.queue_places()),
+            drops: Drops::default(),
+            sampler: Sampler::default(),
+        }
+    }
+
+    /// Takes in one datagram. Bounded work, no allocation, no error: what is refused is counted in
+    /// [`Gate::drops`]. A reply is never longer than the datagram that it answers.
+    pub fn receive(&self, now: Instant, from: PeerAddr, bytes: &[u8]) -> Option<Reply> {
+        match self.pass(now, from, bytes) {
+            Ok(reply) => reply,
+            Err(reason) => {
+                self.refuse(now, &from, reason);
+                None
+            }
+        }
+    }
+
+    /// Counts a refusal, and logs one in a second for each reason.
+    pub fn refuse(&self, now: Instant, from: &dyn std::fmt::Display, reason: DropReason) {
+        self.drops.count(reason);
+        if self.sampler.is_due(self.age(now), reason) {
+            debug!(%from, reason = reason.name(), total = self.drops.of(reason), "refused");
+        }
+    }
+
+    /// What was refused so far, here and in the tick.
+    pub fn drops(&self) -> &Drops {
+        &self.drops
+    }
+
+    /// How many peers play.
+    pub fn peers(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// How many commands wait for the tick.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started)
+    }
+
+    fn pass(&self, now: Instant, from: PeerAddr, bytes: &[u8]) -> Result<Option<Reply>, DropReason> {
+        if let Some((version, nonce)) = wire::hello_prefix(bytes)
+            && version != PROTOCOL_VERSION
+        {
+            return self.on_other_version(now, from, nonce, bytes.len());
+        }
+        if ![HELLO_BYTES, MOVE_BYTES, LEAVE_BYTES].contains(&bytes.len()) {
+            return Err(DropReason::Length);
+        }
+        match wire::decode_client(bytes).map_err(|_| DropReason::Malformed)? {
+            FromClient::Move(step) => self.on_move(now, from, &step).map(|()| None),
+            FromClient::Hello(hello) => self.on_hello(now, from, &hello),
+            FromClient::Leave(leave) => self.on_leave(from, &leave).map(|()| None),
+        }
+    }
+
+    /// Every version of the protocol understands this refusal.
+    fn on_other_version(
+        &self,
+        now: Instant,
+        from: PeerAddr,
+        nonce: u64,
+        received: usize,
+    ) -> Result<Option<Reply>, DropReason> {
+        if received < REFUSAL_BYTES {
+            return Err(DropReason::Length);
+        }
+        self.refuse(now, &from, DropReason::Version);
+        let refusal = Refusal { nonce, reason: RefusalReason::Version, detail: PROTOCOL_VERSION };
+        Ok(Some(Reply::new(&FromServer::Refusal(refusal))))
+    }
+
+    fn on_hello(&self, now: Instant, from: PeerAddr, hello: &Hello) -> Result<Option<Reply>, DropReason> {
+        let age = self.age(now);
+        if hello.proof == Proof::NONE {
+            let proof = self.prover.prove(age, from, hello.nonce);
+            return Ok(Some(Reply::new(&FromServer::Challenge(Challenge { nonce: hello.nonce, proof }))));
+        }
+        self.prover.check(age, from, hello.nonce, &hello.proof)?;
+        self.charge_known(age, from)?;
+        self.push(Command::Join(Join {
+            from,
+            nonce: hello.nonce,
+            client_id: hello.client_id,
+            encoding: hello.encoding,
+            session: hello.session,
+            proven_ms: hello.proof.time_ms,
+        }))?;
+        Ok(None)
+    }
+
+    fn on_move(&self, now: Instant, from: PeerAddr, step: &Move) -> Result<(), DropReason> {
+        let age = self.age(now);
+        let command = Step { sequence: step.sequence, at: step.at, state: step.state, ack: step.ack };
+        let Some(mut entry) = self.peers.get_mut(&from) else {
+            return self.on_stranger(age, from, step, command);
+        };
+        self.check_identity(&entry, step.session, step.client_id)?;
+        if !is_newer(step.sequence, entry.newest) {
+            return Err(DropReason::Sequence);
+        }
+        if !self.budget.charge(age, &mut entry.account) {
+            return Err(DropReason::Rate);
+        }
+        entry.newest = step.sequence;
+        let key = entry.key;
+        drop(entry);
+        self.push(Command::Move(key, command))
+    }
+
+    fn on_stranger(
+        &self,
+        age: Duration,
+        from: PeerAddr,
+        step: &Move,
+        command: Step,
+    ) -> Result<(), DropReason> {
+        if !self.open || step.session != 0 {
+            return Err(DropReason::UnknownPeer);
+        }
+        let join = Join {
+            from,
+            nonce: 0,
+            client_id: step.client_id,
+            encoding: 0,
+            session: 0,
+            proven_ms: age.as_millis() as u64,
+        };
+        self.push(Command::OpenMove(join, command))
+    }
+
+    fn on_leave(&self, from: PeerAddr, leave: &Leave) -> Result<(), DropReason> {
+        let entry = *self.peers.get(&from).ok_or(DropReason::UnknownPeer)?;
+        self.check_identity(&entry, leave.session, leave.client_id)?;
+        self.push(Command::Leave(entry.key))
+    }
+
+    fn check_identity(&self, entry: &Entry, session: u64, client_id: u32) -> Result<(), DropReason> {
+        if session != entry.session && !(self.open && session == 0) {
+            return Err(DropReason::Session);
+        }
+        if client_id != entry.client_id {
+            return Err(DropReason::ClientId);
+        }
+        Ok(())
+    }
+
+    /// A peer that says hello again pays for it as for a move.
+    fn charge_known(&self, age: Duration, from: PeerAddr) -> Result<(), DropReason> {
+        let Some(mut entry) = self.peers.get_mut(&from) else { return Ok(()) };
+        if self.budget.charge(age, &mut entry.account) { Ok(()) } else { Err(DropReason::Rate) }
+    }
+
+    fn push(&self, command: Command) -> Result<(), DropReason> {
+        self.queue.push(command).map_err(|_| DropReason::QueueFull)
+    }
+}
+
+/// The tick's side.
+impl Gate {
+    pub(crate) fn next_command(&self) -> Option<Command> {
+        self.queue.pop()
+    }
+
+    /// From now on datagrams from `addr` that carry `session` and `client_id` are this peer's.
+    pub(crate) fn admit(&self, addr: PeerAddr, key: PeerKey, session: u64, client_id: u32) {
+        let entry = Entry { key, session, client_id, newest: 0, account: Account::default() };
+        self.peers.insert(addr, entry);
+    }
+
+    pub(crate) fn remove(&self, addr: PeerAddr) {
+        self.peers.remove(&addr);
+    }
+
+    pub(crate) fn key_at(&self, addr: PeerAddr) -> Option<PeerKey> {
+        self.peers.get(&addr).map(|entry| entry.key)
+    }
+
+    pub(crate) fn count(&self, reason: DropReason) {
+        self.drops.count(reason);
+    }
+}
+
+/// Whether `sequence` comes after `other` on the circle of 2^32: less than half of it ahead.
+pub(crate) fn is_newer(sequence: u32, other: u32) -> bool {
+    (sequence.wrapping_sub(other) as i32) > 0
+}
+
+/// A short answer to one datagram, to be sent to where that came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply {
+    bytes: [u8; HELLO_BYTES],
+    length: usize,
+}
+
+impl Reply {
+    fn new(message: &FromServer) -> Self {
+        let mut reply = Self { bytes: [0; HELLO_BYTES], length: 0 };
+        reply.length = wire::encode_reply(message, &mut reply.bytes);
+        reply
+    }
+}
+
+impl std::ops::Deref for Reply {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences_go_around() {
+        assert!(is_newer(1, 0) && is_newer(0, u32::MAX) && is_newer(5, u32::MAX - 5));
+        assert!(!is_newer(0, 0) && !is_newer(u32::MAX, 0) && !is_newer(0, 1));
+    }
+}

@@ -1,0 +1,162 @@
+//! Who plays: admits, refuses, and hands a player over to the address that its client is at now.
+
+use super::Server;
+use super::peers::Peer;
+use crate::gate::{DropReason, Join, PeerKey, Step};
+use crate::wire::{Encoding, FromServer, Refusal, RefusalReason, Welcome};
+
+/// Why a hello is answered with a refusal.
+struct No {
+    reason: RefusalReason,
+    detail: u32,
+}
+
+impl From<RefusalReason> for No {
+    fn from(reason: RefusalReason) -> Self {
+        Self { reason, detail: 0 }
+    }
+}
+
+impl Server {
+    /// A hello from an address that has proven itself.
+    pub(super) fn on_join(&mut self, join: &Join) {
+        match self.peer_at(join) {
+            Some(peer) if peer.nonce == join.nonce && peer.client_id == join.client_id => self.welcome_again(join),
+            Some(peer) if join.proven_ms < peer.proven_ms => self.gate.count(DropReason::StaleHello),
+            _ => match self.check(join) {
+                Ok(()) => self.admit(join),
+                Err(no) => self.refuse(join, &no),
+            },
+        }
+    }
+
+    /// The first move of an unknown address joins, where that is allowed.
+    pub(super) fn on_open_move(&mut self, join: &Join, step: &Step) {
+        if self.gate.key_at(join.from).is_none() {
+            match self.check(join) {
+                Ok(()) => self.admit_key(join),
+                Err(no) => return self.refuse(join, &no),
+            };
+        }
+        match self.gate.key_at(join.from) {
+            Some(key) => self.on_move(key, step),
+            None => self.gate.count(DropReason::PeerGone),
+        }
+    }
+
+    fn peer_at(&self, join: &Join) -> Option<&Peer> {
+        self.peers.get(self.gate.key_at(join.from)?)
+    }
+
+    /// Whether the client may play, at the address and with the session that it has.
+    fn check(&self, join: &Join) -> Result<(), No> {
+        if self.closing {
+            return Err(RefusalReason::ShuttingDown.into());
+        }
+        if !self.config.client_ids.contains(&join.client_id) {
+            return Err(RefusalReason::ClientIdNotAllowed.into());
+        }
+        if Encoding::from_number(join.encoding).is_none() {
+            return Err(RefusalReason::Encoding.into());
+        }
+        let holder = self.peers.by_client(join.client_id).and_then(|key| self.peers.get(key));
+        if let Some(holder) = holder
+            && holder.addr != join.from
+            && !holder.is_known_by(join.session)
+        {
+            return Err(No { reason: RefusalReason::ClientIdInUse, detail: self.seconds_left(holder) });
+        }
+        let replaces_one = holder.is_some() || self.peer_at(join).is_some();
+        if self.peers.len() >= self.config.max_peers && !replaces_one {
+            return Err(RefusalReason::Full.into());
+        }
+        Ok(())
+    }
+
+    /// Whole seconds until a silent peer has timed out, at least 1.
+    fn seconds_left(&self, peer: &Peer) -> u32 {
+        let left = self.config.timeout.saturating_sub(self.now.saturating_duration_since(peer.heard));
+        (left.as_millis().div_ceil(1000) as u32).max(1)
+    }
+
+    fn admit(&mut self, join: &Join) {
+        let key = self.admit_key(join);
+        self.welcome(key);
+    }
+
+    /// Makes a peer of the client, with a session of its own. A player that it had goes with it.
+    fn admit_key(&mut self, join: &Join) -> PeerKey {
+        let before = self.peers.by_client(join.client_id).and_then(|key| self.peers.remove(key));
+        if let Some(before) = &before {
+            self.gate.remove(before.addr);
+        }
+        if let Some(other) = self.gate.key_at(join.from) {
+            self.remove(other);
+        }
+        let player = self.world.admit(join.client_id);
+        let mut peer = Peer::new(join, self.draw_session(), player, self.now);
+        peer.session_before = before.filter(|before| before.is_known_by(join.session)).map(|_| join.session);
+        let session = peer.session;
+        let key = self.peers.insert(peer);
+        self.gate.admit(join.from, key, session, join.client_id);
+        self.report.totals.joined += 1;
+        key
+    }
+
+    fn draw_session(&mut self) -> u64 {
+        loop {
+            self.sessions_drawn += 1;
+            let session = self.sessions.number(self.sessions_drawn);
+            if session != 0 {
+                return session;
+            }
+        }
+    }
+
+    /// The welcome was lost, or the hello came twice.
+    fn welcome_again(&mut self, join: &Join) {
+        if let Some(key) = self.gate.key_at(join.from) {
+            if let Some(peer) = self.peers.get_mut(key) {
+                peer.heard = self.now;
+            }
+            self.welcome(key);
+        }
+    }
+
+    fn welcome(&mut self, key: PeerKey) {
+        let Some(peer) = self.peers.get(key) else { return };
+        let standing = self.world.player(peer.player);
+        let welcome = Welcome {
+            nonce: peer.nonce,
+            session: peer.session,
+            epoch: self.epoch,
+            tick: self.report.tick,
+            period_ns: self.config.tick_rate.period().as_nanos() as u64,
+            timeout_ms: self.config.timeout.as_millis() as u32,
+            datagram_bytes: self.config.datagram_bytes as u32,
+            moves_per_second: self.config.moves_per_second,
+            bounds: self.config.world,
+            client_id: peer.client_id,
+            placed: u32::from(standing.is_some()),
+            at: standing.map(|player| player.at).unwrap_or_default(),
+        };
+        self.outbox.push((peer.addr, FromServer::Welcome(welcome)));
+    }
+
+    fn refuse(&mut self, join: &Join, no: &No) {
+        self.gate.refuse(self.now, &join.from, counted_as(no.reason));
+        let refusal = Refusal { nonce: join.nonce, reason: no.reason, detail: no.detail };
+        self.outbox.push((join.from, FromServer::Refusal(refusal)));
+    }
+}
+
+fn counted_as(reason: RefusalReason) -> DropReason {
+    match reason {
+        RefusalReason::Version => DropReason::Version,
+        RefusalReason::Full => DropReason::Full,
+        RefusalReason::ClientIdInUse => DropReason::ClientIdInUse,
+        RefusalReason::ClientIdNotAllowed => DropReason::ClientIdNotAllowed,
+        RefusalReason::Encoding => DropReason::Encoding,
+        RefusalReason::ShuttingDown => DropReason::ShuttingDown,
+    }
+}

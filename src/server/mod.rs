@@ -1,0 +1,278 @@
+//! What happens in a tick?
+//!
+//! The core: it joins gate, world and snapshot, takes time and bytes as arguments and gives bytes. It never
+//! asks for the time and never does I/O.
+
+mod admission;
+mod batch;
+mod peers;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+pub use batch::Batch;
+
+use crate::config::{Config, ConfigError};
+use crate::gate::{Command, DropReason, Gate, PeerAddr, PeerKey, Step};
+use crate::secret::Secret;
+use crate::snapshot::PlainSnapshots;
+use crate::wire::{self, Closed, ClosedReason, FromServer, Player, SnapshotHeader, Tick};
+use crate::world::World;
+use peers::{Peer, Peers};
+
+/// How long ids that have gone are named in plain snapshots.
+const GONE_TOLD: Duration = Duration::from_secs(1);
+
+/// What has been done since the start. Counts only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Ticks done.
+    pub ticks: u64,
+    /// Tick numbers that went by without a tick, because the one before took too long.
+    pub ticks_skipped: u64,
+    /// Clients admitted, counting one that comes back again.
+    pub joined: u64,
+    /// Peers that left.
+    pub left: u64,
+    /// Peers removed because nothing was heard of them.
+    pub timed_out: u64,
+    /// Moves that changed the world.
+    pub moves_applied: u64,
+    /// Snapshots made.
+    pub snapshots: u64,
+    /// Bytes of UDP payload made, all datagrams of the tick together.
+    pub bytes_out: u64,
+}
+
+/// What a tick found and did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Its number.
+    pub tick: Tick,
+    /// How many peers get a snapshot of it.
+    pub peers: usize,
+    /// How many players stand in the world.
+    pub players: usize,
+    /// Commands that it found in the queue.
+    pub commands: usize,
+    /// All ticks so far.
+    pub totals: Totals,
+}
+
+/// A tick server without clock and sockets: moves in, one snapshot datagram a tick out.
+///
+/// It owns peers, world and snapshots; the [`Gate`] it shares with whoever receives.
+///
+/// - Datagrams in, at any time and from any thread: [`Gate::receive`] of [`Server::gate`].
+/// - Once a tick: [`Server::tick`], then [`Server::poll`] until it says that nothing is left, sending each
+///   batch. Datagrams that come in meanwhile belong to the next tick.
+/// - To stop: [`Server::close`], then [`Server::poll`] as after a tick.
+/// - To look: [`Server::report`], [`Server::players`].
+///
+/// The same secret and the same calls give the same bytes.
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    gate: Arc<Gate>,
+    peers: Peers,
+    world: World,
+    plain: PlainSnapshots,
+    sessions: Secret,
+    sessions_drawn: u64,
+    epoch: u64,
+    closing: bool,
+    /// Answers of the tick, sent before its snapshots.
+    outbox: Vec<(PeerAddr, FromServer)>,
+    /// The place of the next peer that gets its snapshot of this tick.
+    next_place: usize,
+    silent: Vec<PeerKey>,
+    now: Instant,
+    report: Report,
+}
+
+impl Server {
+    /// A server without peers. Everything random in it comes from `secret`.
+    ///
+    /// # Errors
+    /// If a value of `config` is out of bounds.
+    pub fn new(config: Config, secret: &Secret, now: Instant) -> Result<Self, ConfigError> {
+        config.check()?;
+        let gone_ticks = config.tick_rate.ticks_in(GONE_TOLD);
+        Ok(Self {
+            gate: Arc::new(Gate::new(&config, secret, now)),
+            peers: Peers::new(secret),
+            world: World::new(config.world, secret),
+            plain: PlainSnapshots::new(config.datagram_bytes, gone_ticks),
+            sessions: secret.derive("sessions"),
+            sessions_drawn: 0,
+            epoch: secret.derive("epoch").number(0),
+            closing: false,
+            outbox: Vec::new(),
+            next_place: 0,
+            silent: Vec::new(),
+            now,
+            report: Report::default(),
+            config,
+        })
+    }
+
+    /// The front door, to be shared with whoever receives.
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// Does the work of `tick`, which must be later than the last: applies what has come in, in the order
+    /// received, and makes ready what [`Server::poll`] hands out.
+    pub fn tick(&mut self, now: Instant, tick: Tick) {
+        debug_assert!(self.report.totals.ticks == 0 || tick > self.report.tick, "ticks only go forward");
+        self.start_tick(now, tick);
+        self.drain();
+        self.remove_silent();
+        self.plain.begin(tick, &self.world);
+        self.next_place = 0;
+        self.report.peers = self.peers.len();
+        self.report.players = self.world.standing_count();
+    }
+
+    /// Fills `batch` with the next datagrams that are due. False if there are none left; then `batch` is
+    /// empty.
+    pub fn poll(&mut self, batch: &mut Batch) -> bool {
+        batch.clear();
+        let answers = self.outbox.len().min(batch.room());
+        for (to, message) in self.outbox.drain(..answers) {
+            batch.push(to, |bytes| wire::encode_server(&message, bytes));
+        }
+        while !batch.is_full() && self.next_place < self.peers.end() {
+            self.snapshot_for(self.next_place, batch);
+            self.next_place += 1;
+        }
+        self.report.totals.bytes_out += batch.bytes() as u64;
+        !batch.is_empty()
+    }
+
+    /// Ends every session: tells each peer why, and refuses who comes later. Snapshots that were due are not.
+    pub fn close(&mut self, reason: ClosedReason) {
+        self.closing = true;
+        self.next_place = self.peers.end();
+        for place in 0..self.peers.end() {
+            if let Some(peer) = self.peers.at(place) {
+                let closed = Closed { session: peer.session, reason };
+                self.outbox.push((peer.addr, FromServer::Closed(closed)));
+            }
+        }
+    }
+
+    /// What the last tick found and did.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Every player that stands in the world.
+    pub fn players(&self) -> impl Iterator<Item = Player> {
+        self.world.standing().map(|(_, player)| player)
+    }
+
+    /// The configuration that it was made with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The random number that tells this start of the server from all others.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+}
+
+/// The steps of a tick.
+impl Server {
+    fn start_tick(&mut self, now: Instant, tick: Tick) {
+        let totals = &mut self.report.totals;
+        if totals.ticks > 0 {
+            totals.ticks_skipped += tick.since(self.report.tick) - 1;
+        }
+        totals.ticks += 1;
+        self.report.tick = tick;
+        self.now = now;
+    }
+
+    /// Takes what is in the queue now; what receive threads add meanwhile is the next tick's.
+    fn drain(&mut self) {
+        self.report.commands = self.gate.queued();
+        for _ in 0..self.report.commands {
+            match self.gate.next_command() {
+                Some(Command::Move(key, step)) => self.on_move(key, &step),
+                Some(Command::Join(join)) => self.on_join(&join),
+                Some(Command::OpenMove(join, step)) => self.on_open_move(&join, &step),
+                Some(Command::Leave(key)) => self.on_leave(key),
+                None => break,
+            }
+        }
+    }
+
+    fn on_move(&mut self, key: PeerKey, step: &Step) {
+        if let Err(reason) = self.apply(key, step) {
+            self.gate.count(reason);
+        }
+    }
+
+    fn apply(&mut self, key: PeerKey, step: &Step) -> Result<(), DropReason> {
+        let peer = self.peers.get_mut(key).ok_or(DropReason::PeerGone)?;
+        if !peer.applied.is_newer(step.sequence) {
+            return Err(DropReason::Sequence);
+        }
+        peer.heard = self.now;
+        peer.session_before = None;
+        peer.ack = step.ack;
+        self.world.place(peer.player, step.at, step.state).map_err(|_| DropReason::OutsideWorld)?;
+        peer.applied.note(step.sequence);
+        self.report.totals.moves_applied += 1;
+        Ok(())
+    }
+
+    fn on_leave(&mut self, key: PeerKey) {
+        match self.remove(key) {
+            Some(_) => self.report.totals.left += 1,
+            None => self.gate.count(DropReason::PeerGone),
+        }
+    }
+
+    fn remove_silent(&mut self) {
+        let Some(since) = self.now.checked_sub(self.config.timeout) else { return };
+        let mut silent = std::mem::take(&mut self.silent);
+        self.peers.silent(since, &mut silent);
+        for key in silent.drain(..) {
+            if let Some(peer) = self.remove(key) {
+                self.report.totals.timed_out += 1;
+                let closed = Closed { session: peer.session, reason: ClosedReason::TimedOut };
+                self.outbox.push((peer.addr, FromServer::Closed(closed)));
+            }
+        }
+        self.silent = silent;
+    }
+
+    /// Forgets a peer and its player.
+    fn remove(&mut self, key: PeerKey) -> Option<Peer> {
+        let peer = self.peers.remove(key)?;
+        self.gate.remove(peer.addr);
+        if self.world.remove(peer.player) {
+            self.plain.on_gone(self.report.tick, peer.client_id);
+        }
+        Some(peer)
+    }
+
+    fn snapshot_for(&mut self, place: usize, batch: &mut Batch) {
+        let Some(peer) = self.peers.at(place) else { return };
+        let header = SnapshotHeader {
+            session: peer.session,
+            tick: self.report.tick,
+            applied: peer.applied.newest,
+            applied_history: peer.applied.history,
+            players: self.report.players as u32,
+        };
+        let (plain, world) = (&mut self.plain, &self.world);
+        batch.push(peer.addr, |bytes| plain.write(&header, world, peer.player, &mut peer.turn, bytes));
+        self.report.totals.snapshots += 1;
+    }
+}

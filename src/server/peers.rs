@@ -1,0 +1,184 @@
+//! The peers of the tick: a table without holes in its meaning, walked from end to end every tick.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use crate::gate::{Join, PeerAddr, PeerKey, is_newer};
+use crate::secret::{HashState, Secret};
+use crate::snapshot::Turn;
+use crate::wire::Ack;
+use crate::world::PlayerSlot;
+
+/// An address that plays as a client id.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) addr: PeerAddr,
+    pub(super) client_id: u32,
+    pub(super) session: u64,
+    /// The session before this one, good for taking over until a move shows that the welcome has arrived.
+    pub(super) session_before: Option<u64>,
+    /// The hello that it was admitted by.
+    pub(super) nonce: u64,
+    pub(super) proven_ms: u64,
+    pub(super) player: PlayerSlot,
+    pub(super) heard: Instant,
+    pub(super) applied: Applied,
+    pub(super) ack: Ack,
+    pub(super) turn: Turn,
+}
+
+impl Peer {
+    pub(super) fn new(join: &Join, session: u64, player: PlayerSlot, now: Instant) -> Self {
+        Self {
+            addr: join.from,
+            client_id: join.client_id,
+            session,
+            session_before: None,
+            nonce: join.nonce,
+            proven_ms: join.proven_ms,
+            player,
+            heard: now,
+            applied: Applied::default(),
+            ack: Ack::default(),
+            turn: Turn::default(),
+        }
+    }
+
+    /// Whether `session` shows that its bearer is this peer, perhaps at a new address.
+    pub(super) fn is_known_by(&self, session: u64) -> bool {
+        session != 0 && (session == self.session || Some(session) == self.session_before)
+    }
+}
+
+/// Which moves of a peer have been applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Applied {
+    /// The sequence of the newest; 0 = none.
+    pub(super) newest: u32,
+    /// Bit `i` stands for the sequence `newest - 1 - i`.
+    pub(super) history: u32,
+}
+
+impl Applied {
+    pub(super) fn is_newer(&self, sequence: u32) -> bool {
+        is_newer(sequence, self.newest)
+    }
+
+    /// Notes a move newer than all before.
+    pub(super) fn note(&mut self, sequence: u32) {
+        let is_first = self.newest == 0;
+        let step = sequence.wrapping_sub(self.newest);
+        let shifted = self.history.checked_shl(step).unwrap_or(0);
+        let newest_bit = 1_u32.checked_shl(step.wrapping_sub(1)).unwrap_or(0);
+        self.history = if is_first { 0 } else { shifted | newest_bit };
+        self.newest = sequence;
+    }
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    generation: u32,
+    peer: Option<Peer>,
+}
+
+/// All peers, by place, by client id.
+#[derive(Debug)]
+pub(super) struct Peers {
+    slots: Vec<Slot>,
+    vacant: Vec<u32>,
+    by_client: HashMap<u32, PeerKey, HashState>,
+}
+
+impl Peers {
+    pub(super) fn new(secret: &Secret) -> Self {
+        let by_client = HashMap::with_hasher(secret.derive("peers by client").hash_state());
+        Self { slots: Vec::new(), vacant: Vec::new(), by_client }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_client.len()
+    }
+
+    /// One more than the last place: the end of a walk over [`Peers::at`].
+    pub(super) fn end(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn at(&mut self, place: usize) -> Option<&mut Peer> {
+        self.slots[place].peer.as_mut()
+    }
+
+    pub(super) fn get(&self, key: PeerKey) -> Option<&Peer> {
+        let slot = self.slots.get(key.slot as usize).filter(|slot| slot.generation == key.generation)?;
+        slot.peer.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, key: PeerKey) -> Option<&mut Peer> {
+        let slot = self.slots.get_mut(key.slot as usize).filter(|slot| slot.generation == key.generation)?;
+        slot.peer.as_mut()
+    }
+
+    /// The peer that plays as `client_id`.
+    pub(super) fn by_client(&self, client_id: u32) -> Option<PeerKey> {
+        self.by_client.get(&client_id).copied()
+    }
+
+    /// Takes in a peer whose client id nobody has.
+    pub(super) fn insert(&mut self, peer: Peer) -> PeerKey {
+        let slot = self.vacant.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            self.slots.len() as u32 - 1
+        });
+        let place = &mut self.slots[slot as usize];
+        let key = PeerKey { slot, generation: place.generation };
+        let before = self.by_client.insert(peer.client_id, key);
+        debug_assert!(before.is_none(), "one peer for each client id");
+        place.peer = Some(peer);
+        key
+    }
+
+    pub(super) fn remove(&mut self, key: PeerKey) -> Option<Peer> {
+        let slot = self.slots.get_mut(key.slot as usize).filter(|slot| slot.generation == key.generation)?;
+        let peer = slot.peer.take()?;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.vacant.push(key.slot);
+        self.by_client.remove(&peer.client_id);
+        Some(peer)
+    }
+
+    /// The keys of those who were last heard before `since`.
+    pub(super) fn silent(&self, since: Instant, keys: &mut Vec<PeerKey>) {
+        keys.clear();
+        for (index, slot) in self.slots.iter().enumerate() {
+            if slot.peer.as_ref().is_some_and(|peer| peer.heard < since) {
+                keys.push(PeerKey { slot: index as u32, generation: slot.generation });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn applied_moves_are_remembered_as_bits() {
+        let mut applied = Applied::default();
+        applied.note(1);
+        assert_eq!(applied, Applied { newest: 1, history: 0 });
+        applied.note(2);
+        applied.note(4);
+        assert_eq!(applied, Applied { newest: 4, history: 0b110 });
+        applied.note(36);
+        assert_eq!(applied, Applied { newest: 36, history: 1 << 31 });
+        applied.note(u32::MAX / 2);
+        assert_eq!(applied.history, 0);
+    }
+
+    #[test]
+    fn the_first_move_may_have_any_sequence() {
+        let mut applied = Applied::default();
+        applied.note(1_000);
+        assert_eq!(applied, Applied { newest: 1_000, history: 0 });
+    }
+}

@@ -1,0 +1,8 @@
+//! Who is told what?
+//!
+//! Once a tick the world is made into what can be shared by all peers; then each peer's snapshot is put
+//! together from it, never larger than one datagram.
+
+mod plain;
+
+pub use plain::{PlainSnapshots, Turn};

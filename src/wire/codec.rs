@@ -1,0 +1,71 @@
+//! Messages to bytes and back, with bincode: little endian, integers of fixed width, enum tags as `u32`,
+//! lengths as `u64`; a limit on what a length may claim, and no byte left over.
+
+use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
+
+use super::UDP_PAYLOAD_MAX;
+use super::message::{FromClient, FromServer};
+
+/// Without the limit a hostile length makes bincode reserve memory for it before it reads on.
+type Format = Configuration<LittleEndian, Fixint, Limit<UDP_PAYLOAD_MAX>>;
+
+const FORMAT: Format =
+    bincode::config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<UDP_PAYLOAD_MAX>();
+
+/// Why bytes are not a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// They end too early, or hold a tag or length that cannot be.
+    #[error("the bytes are no message of the protocol")]
+    Malformed,
+    /// A message, and then more.
+    #[error("bytes are left over behind the message")]
+    Trailing,
+}
+
+/// Reads what a client sent.
+pub fn decode_client(bytes: &[u8]) -> Result<FromClient, DecodeError> {
+    decode(bytes)
+}
+
+/// Reads what a server sent. Allocates at most what `bytes` can hold.
+pub fn decode_server(bytes: &[u8]) -> Result<FromServer, DecodeError> {
+    decode(bytes)
+}
+
+/// Appends a client's message to `out`.
+pub fn encode_client(message: &FromClient, out: &mut Vec<u8>) {
+    encode_part(message, out);
+}
+
+/// Appends a server's message to `out`.
+pub fn encode_server(message: &FromServer, out: &mut Vec<u8>) {
+    encode_part(message, out);
+}
+
+/// Appends a part of a message to `out`, for snapshots, whose parts are encoded once and copied to many.
+pub(crate) fn encode_part<M: bincode::Encode>(part: &M, out: &mut Vec<u8>) {
+    bincode::encode_into_std_write(part, out, FORMAT)
+        .expect("writing to a Vec cannot fail, and no message is larger than the limit");
+}
+
+/// The version and the nonce of a hello, which stand in the same place in every version of the protocol.
+/// `None` if the bytes do not begin as a hello.
+pub(crate) fn hello_prefix(bytes: &[u8]) -> Option<(u32, u64)> {
+    let (prefix, _): ((u32, u32, u64), _) = bincode::decode_from_slice(bytes, FORMAT).ok()?;
+    let (tag, version, nonce) = prefix;
+    (tag == 0).then_some((version, nonce))
+}
+
+/// Writes a short message into `out` and says how long it is.
+pub(crate) fn encode_reply(message: &FromServer, out: &mut [u8]) -> usize {
+    bincode::encode_into_slice(message, out, FORMAT).expect("the buffer holds every message that answers a hello")
+}
+
+fn decode<M: bincode::Decode<()>>(bytes: &[u8]) -> Result<M, DecodeError> {
+    match bincode::decode_from_slice(bytes, FORMAT) {
+        Ok((message, read)) if read == bytes.len() => Ok(message),
+        Ok(_) => Err(DecodeError::Trailing),
+        Err(_) => Err(DecodeError::Malformed),
+    }
+}

@@ -1,0 +1,43 @@
+//! What do the bytes say?
+//!
+//! The messages of the protocol as types, and their encoding: pure functions between the two, checked against
+//! PROTOCOL.md by a test. Nothing here knows an address, a clock or a socket. This folder is the only
+//! place that names bincode.
+
+mod codec;
+mod message;
+
+pub(crate) use codec::{encode_part, encode_reply, hello_prefix};
+pub use codec::{DecodeError, decode_client, decode_server, encode_client, encode_server};
+pub(crate) use message::PLAIN_TAG;
+pub use message::{
+    Ack, Bounds, Challenge, Closed, ClosedReason, Encoding, FromClient, FromServer, Hello, Leave, Move,
+    PLAYER_BYTES, PlainSnapshot, Player, Position, Proof, Refusal, RefusalReason, SnapshotHeader, Tick,
+    Welcome,
+};
+
+/// The version of the protocol that this crate speaks. A server refuses every other, naming its own.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// No UDP datagram over IPv4 carries more: 65,535 less the IP and UDP headers.
+pub const UDP_PAYLOAD_MAX: usize = 65_507;
+
+/// Length of a [`FromClient::Hello`] on the wire, in bytes.
+pub const HELLO_BYTES: usize = 56;
+/// Length of a [`FromClient::Move`] on the wire, in bytes.
+pub const MOVE_BYTES: usize = 48;
+/// Length of a [`FromClient::Leave`] on the wire, in bytes.
+pub const LEAVE_BYTES: usize = 16;
+/// Length of a [`FromServer::Challenge`] on the wire, in bytes: never more than the hello that asked for it.
+pub const CHALLENGE_BYTES: usize = 36;
+/// Length of a [`FromServer::Welcome`] on the wire, in bytes.
+pub const WELCOME_BYTES: usize = 96;
+/// Length of a [`FromServer::Refusal`] on the wire, in bytes.
+pub const REFUSAL_BYTES: usize = 20;
+/// Length of a [`FromServer::Closed`] on the wire, in bytes.
+pub const CLOSED_BYTES: usize = 16;
+/// Length of the part that all snapshots begin with, in bytes: the tag and a [`SnapshotHeader`].
+pub const SNAPSHOT_HEADER_BYTES: usize = 32;
+
+// An address that has not proven itself never gets more bytes than it sent.
+const _: () = assert!(CHALLENGE_BYTES <= HELLO_BYTES && REFUSAL_BYTES <= HELLO_BYTES);

@@ -1,0 +1,190 @@
+//! What is true?
+//!
+//! The players, where they stand, and where one may stand. Deterministic: the same calls in the same order
+//! make the same world. No clock, no socket, no thread, no global randomness.
+
+mod space;
+
+use std::collections::HashMap;
+
+pub use space::NearOrder;
+
+use crate::secret::{HashState, Secret};
+use crate::wire::{Bounds, Player, Position};
+
+/// A player's place in the world's table. It stays the same while the player is in the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlayerSlot(pub u32);
+
+impl PlayerSlot {
+    /// As an index of a table with a row for every slot.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A move to a place that is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the place is outside the world")]
+pub struct OutsideWorld;
+
+#[derive(Clone, Copy, Debug)]
+enum Row {
+    Vacant,
+    /// Known, but not yet standing anywhere: nobody sees it.
+    Waiting {
+        client_id: u32,
+    },
+    Standing(Player),
+}
+
+/// All players.
+///
+/// Change it with [`World::admit`], [`World::place`] and [`World::remove`]; read it with [`World::player`],
+/// [`World::find`] and [`World::standing`].
+#[derive(Debug)]
+pub struct World {
+    bounds: Bounds,
+    rows: Vec<Row>,
+    vacant: Vec<PlayerSlot>,
+    by_client: HashMap<u32, PlayerSlot, HashState>,
+    standing: usize,
+}
+
+impl World {
+    /// An empty world. The secret keys the index over client ids, which strangers choose.
+    pub fn new(bounds: Bounds, secret: &Secret) -> Self {
+        let by_client = HashMap::with_hasher(secret.derive("players").hash_state());
+        Self { bounds, rows: Vec::new(), vacant: Vec::new(), by_client, standing: 0 }
+    }
+
+    /// Makes a player known. Nobody sees it until it is placed. A client id that is known keeps its slot.
+    pub fn admit(&mut self, client_id: u32) -> PlayerSlot {
+        if let Some(&slot) = self.by_client.get(&client_id) {
+            return slot;
+        }
+        let row = Row::Waiting { client_id };
+        let slot = match self.vacant.pop() {
+            Some(slot) => {
+                self.rows[slot.index()] = row;
+                slot
+            }
+            None => {
+                self.rows.push(row);
+                PlayerSlot(self.rows.len() as u32 - 1)
+            }
+        };
+        self.by_client.insert(client_id, slot);
+        slot
+    }
+
+    /// Puts a player somewhere; from its first time on it is seen. Where that is no place, the player stays
+    /// where it is.
+    pub fn place(&mut self, slot: PlayerSlot, at: Position, state: u32) -> Result<(), OutsideWorld> {
+        if !self.bounds.contains(at) {
+            return Err(OutsideWorld);
+        }
+        let row = &mut self.rows[slot.index()];
+        match row {
+            Row::Standing(player) => (player.at, player.state) = (at, state),
+            Row::Waiting { client_id } => {
+                *row = Row::Standing(Player { client_id: *client_id, at, state });
+                self.standing += 1;
+            }
+            Row::Vacant => {}
+        }
+        Ok(())
+    }
+
+    /// Forgets a player. True if it had been seen.
+    pub fn remove(&mut self, slot: PlayerSlot) -> bool {
+        let row = std::mem::replace(&mut self.rows[slot.index()], Row::Vacant);
+        let client_id = match row {
+            Row::Vacant => return false,
+            Row::Waiting { client_id } => client_id,
+            Row::Standing(player) => player.client_id,
+        };
+        self.by_client.remove(&client_id);
+        self.vacant.push(slot);
+        let seen = matches!(row, Row::Standing(_));
+        self.standing -= usize::from(seen);
+        seen
+    }
+
+    /// The player at `slot`, if it stands somewhere.
+    pub fn player(&self, slot: PlayerSlot) -> Option<Player> {
+        match self.rows.get(slot.index())? {
+            Row::Standing(player) => Some(*player),
+            _ => None,
+        }
+    }
+
+    /// The player known by `client_id`, if it stands somewhere.
+    pub fn find(&self, client_id: u32) -> Option<Player> {
+        self.player(*self.by_client.get(&client_id)?)
+    }
+
+    /// Every player that stands somewhere, in the order of the slots.
+    pub fn standing(&self) -> impl Iterator<Item = (PlayerSlot, Player)> {
+        self.rows.iter().enumerate().filter_map(|(index, row)| match row {
+            Row::Standing(player) => Some((PlayerSlot(index as u32), *player)),
+            _ => None,
+        })
+    }
+
+    /// How many players stand somewhere.
+    pub fn standing_count(&self) -> usize {
+        self.standing
+    }
+
+    /// One more than the highest slot ever given away: how long a table with a row for every slot must be.
+    pub fn slots(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Where one may stand.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn world() -> World {
+        let bounds = Bounds { min: Position { x: -10, y: -10 }, max: Position { x: 10, y: 10 } };
+        World::new(bounds, &Secret::from_seed(1))
+    }
+
+    #[test]
+    fn a_player_is_seen_from_its_first_place_on() {
+        let mut world = world();
+        let slot = world.admit(7);
+        assert_eq!((world.standing_count(), world.find(7)), (0, None));
+        world.place(slot, Position { x: 3, y: -4 }, 9).expect("inside");
+        assert_eq!(world.find(7), Some(Player { client_id: 7, at: Position { x: 3, y: -4 }, state: 9 }));
+        assert!(world.remove(slot));
+        assert_eq!((world.standing_count(), world.find(7)), (0, None));
+        assert!(!world.remove(slot));
+    }
+
+    #[test]
+    fn a_place_outside_the_world_changes_nothing() {
+        let mut world = world();
+        let slot = world.admit(7);
+        world.place(slot, Position { x: 10, y: 10 }, 1).expect("the corner belongs to the world");
+        assert_eq!(world.place(slot, Position { x: 11, y: 0 }, 2), Err(OutsideWorld));
+        assert_eq!(world.place(slot, Position { x: i32::MIN, y: i32::MAX }, 2), Err(OutsideWorld));
+        assert_eq!(world.find(7).map(|p| (p.at.x, p.state)), Some((10, 1)));
+    }
+
+    #[test]
+    fn a_slot_is_given_away_again_after_its_player_has_gone() {
+        let mut world = world();
+        let first = world.admit(1);
+        assert_eq!(world.admit(1), first);
+        world.remove(first);
+        assert_eq!((world.admit(2), world.slots()), (first, 1));
+    }
+}
