@@ -1,5 +1,6 @@
 //! A UDP tick server: every player's position, to every player, every tick.
 
+pub mod client;
 pub mod config;
 pub mod gate;
 pub mod secret;

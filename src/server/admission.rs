@@ -21,7 +21,9 @@ impl Server {
     /// A hello from an address that has proven itself.
     pub(super) fn on_join(&mut self, join: &Join) {
         match self.peer_at(join) {
-            Some(peer) if peer.nonce == join.nonce && peer.client_id == join.client_id => self.welcome_again(join),
+            Some(peer) if peer.nonce == join.nonce && peer.client_id == join.client_id => {
+                self.welcome_again(join)
+            }
             Some(peer) if join.proven_ms < peer.proven_ms => self.gate.count(DropReason::StaleHello),
             _ => match self.check(join) {
                 Ok(()) => self.admit(join),

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::wire::{PLAYER_BYTES, PLAIN_TAG, SNAPSHOT_HEADER_BYTES, SnapshotHeader, Tick, encode_part};
+use crate::wire::{PLAIN_TAG, PLAYER_BYTES, SNAPSHOT_HEADER_BYTES, SnapshotHeader, Tick, encode_part};
 use crate::world::{NearOrder, PlayerSlot, World};
 
 /// Length of the number that stands before each of the two lists, in bytes.

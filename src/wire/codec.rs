@@ -9,8 +9,10 @@ use super::message::{FromClient, FromServer};
 /// Without the limit a hostile length makes bincode reserve memory for it before it reads on.
 type Format = Configuration<LittleEndian, Fixint, Limit<UDP_PAYLOAD_MAX>>;
 
-const FORMAT: Format =
-    bincode::config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<UDP_PAYLOAD_MAX>();
+const FORMAT: Format = bincode::config::standard()
+    .with_little_endian()
+    .with_fixed_int_encoding()
+    .with_limit::<UDP_PAYLOAD_MAX>();
 
 /// Why bytes are not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +61,8 @@ pub(crate) fn hello_prefix(bytes: &[u8]) -> Option<(u32, u64)> {
 
 /// Writes a short message into `out` and says how long it is.
 pub(crate) fn encode_reply(message: &FromServer, out: &mut [u8]) -> usize {
-    bincode::encode_into_slice(message, out, FORMAT).expect("the buffer holds every message that answers a hello")
+    bincode::encode_into_slice(message, out, FORMAT)
+        .expect("the buffer holds every message that answers a hello")
 }
 
 fn decode<M: bincode::Decode<()>>(bytes: &[u8]) -> Result<M, DecodeError> {

@@ -7,8 +7,8 @@
 mod codec;
 mod message;
 
-pub(crate) use codec::{encode_part, encode_reply, hello_prefix};
 pub use codec::{DecodeError, decode_client, decode_server, encode_client, encode_server};
+pub(crate) use codec::{encode_part, encode_reply, hello_prefix};
 pub(crate) use message::PLAIN_TAG;
 pub use message::{
     Ack, Bounds, Challenge, Closed, ClosedReason, Encoding, FromClient, FromServer, Hello, Leave, Move,

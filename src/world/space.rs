@@ -39,7 +39,9 @@ impl NearOrder {
         let rank = self.rank[slot.index()] as usize;
         let within = rank.saturating_sub(REACH)..(rank + REACH + 1).min(self.order.len());
         for &(_, other) in &self.order[within] {
-            if other != slot && let Some(player) = world.player(other) {
+            if other != slot
+                && let Some(player) = world.player(other)
+            {
                 self.found.push((at.distance_squared(player.at), other));
             }
         }
@@ -96,9 +98,8 @@ mod tests {
         for slot in (0..2_000).step_by(50).map(PlayerSlot) {
             let here = world.player(slot).expect("placed").at;
             let near = order.near(&world, slot, 30).to_vec();
-            let nearer = |far: u64| {
-                world.standing().filter(|(_, p)| p.at.distance_squared(here) < far).count()
-            };
+            let nearer =
+                |far: u64| world.standing().filter(|(_, p)| p.at.distance_squared(here) < far).count();
             let mut ranks: Vec<usize> = near.iter().map(|(far, _)| nearer(*far)).collect();
             ranks.sort_unstable();
             assert_eq!(near.len(), 30);

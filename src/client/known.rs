@@ -1,0 +1,168 @@
+//! What a client has been told of the players, and when.
+
+use std::collections::HashMap;
+
+use crate::secret::{HashState, Secret};
+use crate::wire::{PlainSnapshot, Player, Tick};
+
+/// A player as it was when the client was last told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownPlayer {
+    /// Who and where.
+    pub player: Player,
+    /// The tick that this was told for.
+    pub told: Tick,
+}
+
+/// What a client has been told of the players.
+///
+/// A player is replaced only by what was told for a newer tick; a late snapshot never sets anyone back, and
+/// never brings back one who has gone.
+#[derive(Debug)]
+pub struct KnownWorld {
+    players: HashMap<u32, KnownPlayer, HashState>,
+    /// Who has gone, and at which tick this was told.
+    gone: HashMap<u32, Tick, HashState>,
+    newest: Tick,
+    next_tidy: Tick,
+}
+
+impl KnownWorld {
+    /// It knows no more players than this, whatever it is told.
+    pub const PLAYERS_MAX: usize = 1 << 20;
+
+    /// Ids that have gone are named for a second; a player that is not told of for two has gone too.
+    const FORGET_AFTER_NS: u64 = 2_000_000_000;
+
+    pub(super) fn new(secret: &Secret) -> Self {
+        let state = secret.derive("known players").hash_state();
+        Self {
+            players: HashMap::with_hasher(state),
+            gone: HashMap::with_hasher(state),
+            newest: Tick(0),
+            next_tidy: Tick(0),
+        }
+    }
+
+    /// The player known by `client_id`.
+    pub fn player(&self, client_id: u32) -> Option<&KnownPlayer> {
+        self.players.get(&client_id)
+    }
+
+    /// All of them, in no particular order.
+    pub fn players(&self) -> impl ExactSizeIterator<Item = &KnownPlayer> {
+        self.players.values()
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.players.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.players.is_empty()
+    }
+
+    /// The newest tick it has been told of.
+    pub fn newest(&self) -> Tick {
+        self.newest
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.players.clear();
+        self.gone.clear();
+        self.newest = Tick(0);
+        self.next_tidy = Tick(0);
+    }
+
+    pub(super) fn take_in(&mut self, snapshot: &PlainSnapshot, period_ns: u64) {
+        let tick = snapshot.header.tick;
+        self.newest = self.newest.max(tick);
+        snapshot.gone.iter().for_each(|id| self.on_gone(*id, tick));
+        snapshot.players.iter().for_each(|player| self.on_told(player, tick));
+        if self.newest >= self.next_tidy {
+            self.tidy(forget_after(snapshot, period_ns));
+        }
+    }
+
+    fn on_gone(&mut self, client_id: u32, tick: Tick) {
+        if self.players.get(&client_id).is_some_and(|known| known.told < tick) {
+            self.players.remove(&client_id);
+        }
+        if self.gone.len() < Self::PLAYERS_MAX {
+            let told = self.gone.entry(client_id).or_insert(tick);
+            *told = tick.max(*told);
+        }
+    }
+
+    fn on_told(&mut self, player: &Player, told: Tick) {
+        if self.gone.get(&player.client_id).is_some_and(|gone| *gone >= told) {
+            return;
+        }
+        let news = KnownPlayer { player: *player, told };
+        let is_full = self.players.len() >= Self::PLAYERS_MAX;
+        match self.players.get_mut(&player.client_id) {
+            Some(known) if known.told < told => *known = news,
+            None if !is_full => {
+                self.players.insert(player.client_id, news);
+            }
+            _ => {}
+        }
+    }
+
+    /// Forgets whom it has not been told of for so many ticks.
+    fn tidy(&mut self, forget_after: u64) {
+        let newest = self.newest;
+        self.players.retain(|_, known| newest.since(known.told) <= forget_after);
+        self.gone.retain(|_, told| newest.since(*told) <= forget_after);
+        self.next_tidy = Tick(newest.0.saturating_add(forget_after / 8 + 1));
+    }
+}
+
+/// In ticks: two seconds, or twice the time in which a full turn through all players may take.
+fn forget_after(snapshot: &PlainSnapshot, period_ns: u64) -> u64 {
+    let seconds = KnownWorld::FORGET_AFTER_NS / period_ns.max(1);
+    let turn = 2 * u64::from(snapshot.header.players) / (snapshot.players.len() as u64).max(1);
+    seconds.max(2 * turn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Position, SnapshotHeader};
+
+    const PERIOD_NS: u64 = 100_000_000;
+
+    fn told(world: &mut KnownWorld, tick: u64, players: &[(u32, i32)], gone: &[u32]) {
+        let header = SnapshotHeader { tick: Tick(tick), players: 2, ..SnapshotHeader::default() };
+        let player = |&(client_id, x): &(u32, i32)| Player { client_id, at: Position { x, y: 0 }, state: 0 };
+        let players = players.iter().map(player).collect();
+        world.take_in(&PlainSnapshot { header, gone: gone.to_vec(), players }, PERIOD_NS);
+    }
+
+    fn x_of(world: &KnownWorld, client_id: u32) -> Option<i32> {
+        world.player(client_id).map(|known| known.player.at.x)
+    }
+
+    #[test]
+    fn a_late_snapshot_sets_nobody_back_and_brings_nobody_back() {
+        let mut world = KnownWorld::new(&Secret::from_seed(1));
+        told(&mut world, 10, &[(1, 100), (2, 100)], &[]);
+        told(&mut world, 12, &[(1, 120)], &[2]);
+        told(&mut world, 11, &[(1, 110), (2, 110)], &[]);
+        assert_eq!((x_of(&world, 1), x_of(&world, 2)), (Some(120), None));
+        told(&mut world, 13, &[(2, 130)], &[]);
+        assert_eq!(x_of(&world, 2), Some(130), "it has come back");
+    }
+
+    #[test]
+    fn whom_nobody_speaks_of_for_two_seconds_is_forgotten() {
+        let mut world = KnownWorld::new(&Secret::from_seed(1));
+        told(&mut world, 1, &[(1, 1), (2, 1)], &[]);
+        (2..=21).for_each(|tick| told(&mut world, tick, &[(1, 1)], &[]));
+        assert_eq!(x_of(&world, 2), Some(1));
+        (22..=26).for_each(|tick| told(&mut world, tick, &[(1, 1)], &[]));
+        assert_eq!((x_of(&world, 1), x_of(&world, 2)), (Some(1), None));
+    }
+}

@@ -1,0 +1,316 @@
+//! A client without I/O: for bots, simulations, tests, and games in Rust.
+//!
+//! It takes time and datagrams and gives datagrams, like the server core.
+
+mod known;
+
+use std::time::{Duration, Instant};
+
+pub use known::{KnownPlayer, KnownWorld};
+
+use crate::config::PROOF_LIFETIME;
+use crate::secret::Secret;
+use crate::wire::{
+    self, Ack, Challenge, Closed, ClosedReason, Encoding, FromClient, FromServer, Hello, Leave, Move,
+    PROTOCOL_VERSION, PlainSnapshot, Position, Proof, Refusal, SnapshotHeader, Tick, Welcome,
+};
+
+/// How long to wait for an answer to a hello before it is sent again.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+
+/// A proof is used no longer than this: its lifetime less what the way to the server may take.
+const PROOF_USED_FOR: Duration = PROOF_LIFETIME.saturating_sub(Duration::from_secs(2));
+
+/// How a [`Client`] plays.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientConfig {
+    /// The number its player is to be known by.
+    pub client_id: u32,
+    /// How it wants its snapshots.
+    pub encoding: Encoding,
+    /// If no snapshot arrives for so long, it says hello again and takes its player over.
+    pub silence: Duration,
+}
+
+impl ClientConfig {
+    /// The defaults for a client id: plain snapshots, and hello again after a second of silence.
+    pub fn new(client_id: u32) -> Self {
+        Self { client_id, encoding: Encoding::Plain, silence: Duration::from_secs(1) }
+    }
+}
+
+/// Where a client stands with its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It says hello until it is answered.
+    Joining,
+    /// It plays.
+    Playing,
+    /// The server will not have it, and why. [`Client::rejoin`] tries again.
+    Refused(Refusal),
+    /// The server has ended its session, and why. [`Client::rejoin`] tries again.
+    Closed(ClosedReason),
+    /// It has left.
+    Left,
+}
+
+/// What a datagram brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The client plays from now on.
+    Welcomed(Welcome),
+    /// The known world is as new as this, or a late snapshot came in.
+    Snapshot(SnapshotHeader),
+    /// The client does not play.
+    Refused(Refusal),
+    /// The client plays no longer.
+    Closed(ClosedReason),
+}
+
+/// Plays one client id on one server.
+///
+/// - Datagrams in: [`Client::receive`], with every one that arrives.
+/// - Datagrams out: [`Client::poll`] whenever something has come in, and at least every 100 ms: it writes a
+///   hello when one is due. [`Client::move_to`] and [`Client::leave`] write theirs at once.
+/// - To look: [`Client::phase`], [`Client::world`], [`Client::welcome`], [`Client::applied`].
+///
+/// Whatever the datagrams say, it does not panic, and its memory stays within [`KnownWorld::PLAYERS_MAX`].
+#[derive(Debug)]
+pub struct Client {
+    config: ClientConfig,
+    nonces: Secret,
+    nonces_drawn: u64,
+    phase: Phase,
+    hello: Hello,
+    /// Since when the hello's proof is known.
+    proof_since: Instant,
+    next_hello: Instant,
+    /// When the last datagram of the session came in.
+    heard: Instant,
+    welcome: Option<Welcome>,
+    sequence: u32,
+    header: Option<SnapshotHeader>,
+    ack: Ack,
+    world: KnownWorld,
+    ignored: u64,
+}
+
+impl Client {
+    /// A client that is about to say hello. Everything random in it comes from `secret`.
+    pub fn new(config: ClientConfig, secret: &Secret, now: Instant) -> Self {
+        let mut client = Self {
+            config,
+            nonces: secret.derive("nonces"),
+            nonces_drawn: 0,
+            phase: Phase::Joining,
+            hello: Hello {
+                version: PROTOCOL_VERSION,
+                nonce: 0,
+                client_id: config.client_id,
+                encoding: config.encoding.number(),
+                session: 0,
+                proof: Proof::NONE,
+            },
+            proof_since: now,
+            next_hello: now,
+            heard: now,
+            welcome: None,
+            sequence: 0,
+            header: None,
+            ack: Ack::default(),
+            world: KnownWorld::new(secret),
+            ignored: 0,
+        };
+        client.rejoin(now);
+        client
+    }
+
+    /// Says hello anew, with the session that it has, if any: after a refusal, a close, or a change of address.
+    pub fn rejoin(&mut self, now: Instant) {
+        self.nonces_drawn += 1;
+        self.hello.nonce = self.nonces.number(self.nonces_drawn);
+        self.hello.session = self.welcome.map_or(0, |welcome| welcome.session);
+        self.hello.proof = Proof::NONE;
+        self.next_hello = now;
+        self.phase = Phase::Joining;
+    }
+
+    /// Takes in one datagram. What is not for this client changes nothing and is counted.
+    pub fn receive(&mut self, now: Instant, bytes: &[u8]) -> Option<Event> {
+        let event = match wire::decode_server(bytes) {
+            Ok(FromServer::Challenge(challenge)) => return self.on_challenge(now, &challenge),
+            Ok(FromServer::Welcome(welcome)) => self.on_welcome(now, welcome),
+            Ok(FromServer::Refusal(refusal)) => self.on_refusal(refusal),
+            Ok(FromServer::Closed(closed)) => self.on_closed(closed),
+            Ok(FromServer::Plain(snapshot)) => self.on_plain(now, &snapshot),
+            Err(_) => None,
+        };
+        self.ignored += u64::from(event.is_none());
+        event
+    }
+
+    /// Appends a hello to `out` if one is due, and says whether it did.
+    pub fn poll(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
+        if self.phase == Phase::Playing && now.saturating_duration_since(self.heard) > self.config.silence {
+            self.rejoin(now);
+        }
+        if self.phase != Phase::Joining || now < self.next_hello {
+            return false;
+        }
+        if now.saturating_duration_since(self.proof_since) > PROOF_USED_FOR {
+            self.hello.proof = Proof::NONE;
+        }
+        self.next_hello = now + RETRY_AFTER;
+        wire::encode_client(&FromClient::Hello(self.hello), out);
+        true
+    }
+
+    /// Appends a move to `out` and gives its sequence. `None`, and nothing appended, unless the client plays.
+    pub fn move_to(&mut self, at: Position, state: u32, out: &mut Vec<u8>) -> Option<u32> {
+        let session = self.session()?;
+        self.sequence = self.sequence.wrapping_add(1);
+        let (client_id, sequence, ack) = (self.config.client_id, self.sequence, self.ack);
+        wire::encode_client(&FromClient::Move(Move { client_id, session, sequence, at, state, ack }), out);
+        Some(self.sequence)
+    }
+
+    /// Appends a leave to `out` and stops. False, and nothing appended, unless the client plays.
+    pub fn leave(&mut self, out: &mut Vec<u8>) -> bool {
+        let Some(session) = self.session() else { return false };
+        wire::encode_client(&FromClient::Leave(Leave { client_id: self.config.client_id, session }), out);
+        self.phase = Phase::Left;
+        true
+    }
+
+    /// Where it stands with its server.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The last welcome, with the session, the tick period and the limits.
+    pub fn welcome(&self) -> Option<&Welcome> {
+        self.welcome.as_ref()
+    }
+
+    /// The header of the newest snapshot of this session.
+    pub fn header(&self) -> Option<&SnapshotHeader> {
+        self.header.as_ref()
+    }
+
+    /// The sequence of the newest own move that the newest snapshot shows: what came later is to be predicted.
+    pub fn applied(&self) -> u32 {
+        self.header.map_or(0, |header| header.applied)
+    }
+
+    /// What it has been told of the players.
+    pub fn world(&self) -> &KnownWorld {
+        &self.world
+    }
+
+    /// Datagrams that were no message, or not for this client.
+    pub fn ignored(&self) -> u64 {
+        self.ignored
+    }
+
+    fn session(&self) -> Option<u64> {
+        self.welcome.filter(|_| self.phase == Phase::Playing).map(|welcome| welcome.session)
+    }
+}
+
+/// What comes in.
+impl Client {
+    fn on_challenge(&mut self, now: Instant, challenge: &Challenge) -> Option<Event> {
+        let expected = self.phase == Phase::Joining && challenge.nonce == self.hello.nonce;
+        if expected && self.hello.proof == Proof::NONE {
+            self.hello.proof = challenge.proof;
+            self.proof_since = now;
+            self.next_hello = now;
+        }
+        None
+    }
+
+    fn on_welcome(&mut self, now: Instant, welcome: Welcome) -> Option<Event> {
+        if self.phase != Phase::Joining || welcome.nonce != self.hello.nonce {
+            return None;
+        }
+        if self.welcome.is_none_or(|before| before.epoch != welcome.epoch) {
+            self.world.clear();
+            self.ack = Ack::default();
+        }
+        self.welcome = Some(welcome);
+        self.sequence = 0;
+        self.header = None;
+        self.heard = now;
+        self.phase = Phase::Playing;
+        Some(Event::Welcomed(welcome))
+    }
+
+    fn on_refusal(&mut self, refusal: Refusal) -> Option<Event> {
+        if self.phase != Phase::Joining || refusal.nonce != self.hello.nonce {
+            return None;
+        }
+        self.phase = Phase::Refused(refusal);
+        Some(Event::Refused(refusal))
+    }
+
+    fn on_closed(&mut self, closed: Closed) -> Option<Event> {
+        if self.session() != Some(closed.session) {
+            return None;
+        }
+        self.phase = Phase::Closed(closed.reason);
+        Some(Event::Closed(closed.reason))
+    }
+
+    fn on_plain(&mut self, now: Instant, snapshot: &PlainSnapshot) -> Option<Event> {
+        if self.session() != Some(snapshot.header.session) {
+            return None;
+        }
+        self.on_header(now, &snapshot.header);
+        let period_ns = self.welcome.map_or(1, |welcome| welcome.period_ns);
+        self.world.take_in(snapshot, period_ns);
+        Some(Event::Snapshot(snapshot.header))
+    }
+
+    fn on_header(&mut self, now: Instant, header: &SnapshotHeader) {
+        self.heard = now;
+        self.ack = acknowledge(self.ack, header.tick);
+        if self.header.is_none_or(|newest| header.tick > newest.tick) {
+            self.header = Some(*header);
+        }
+    }
+}
+
+/// `ack`, and the snapshot of `tick` too.
+fn acknowledge(ack: Ack, tick: Tick) -> Ack {
+    if ack == Ack::default() {
+        return Ack { newest: tick, history: 0 };
+    }
+    let ahead = tick.since(ack.newest);
+    let behind = ack.newest.since(tick);
+    let bit = |distance: u64| 1_u64.checked_shl(distance.wrapping_sub(1) as u32).unwrap_or(0);
+    match (ahead, behind) {
+        (0, 0) => ack,
+        (0, 1..=64) => Ack { history: ack.history | bit(behind), ..ack },
+        (0, _) => ack,
+        (1..=64, _) => {
+            Ack { newest: tick, history: ack.history.checked_shl(ahead as u32).unwrap_or(0) | bit(ahead) }
+        }
+        _ => Ack { newest: tick, history: 0 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acknowledgements_remember_64_ticks() {
+        let all = [10, 11, 13, 12, 13].into_iter().map(Tick).fold(Ack::default(), acknowledge);
+        assert_eq!(all, Ack { newest: Tick(13), history: 0b111 });
+        let late = acknowledge(Ack { newest: Tick(100), history: 0 }, Tick(36));
+        assert_eq!(late.history, 1 << 63);
+        assert_eq!(acknowledge(late, Tick(35)), late);
+        assert_eq!(acknowledge(late, Tick(164)), Ack { newest: Tick(164), history: 1 << 63 });
+        assert_eq!(acknowledge(late, Tick(u64::MAX)), Ack { newest: Tick(u64::MAX), history: 0 });
+    }
+}
