@@ -8,3 +8,4 @@ pub mod server;
 pub mod snapshot;
 pub mod wire;
 pub mod world;
+pub mod net;

@@ -47,12 +47,12 @@ impl Batch {
         self.bytes.len()
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.datagrams.clear();
     }
 
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.datagrams.len() == DATAGRAMS_MAX
             || (!self.is_empty() && self.bytes.len() + self.datagram_bytes > BYTES_MAX)
     }
@@ -63,7 +63,7 @@ impl Batch {
     }
 
     /// Adds the datagram that `write` appends.
-    pub(super) fn push(&mut self, to: PeerAddr, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn push(&mut self, to: PeerAddr, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.bytes);
         self.datagrams.push((to, self.bytes.len()));
     }

@@ -1,0 +1,59 @@
+//! One system call for each datagram, with the standard library alone.
+//!
+//! A socket bound to a wildcard answers from the address that the system chooses.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use super::{RECEIVE_BYTES, RECEIVE_MAX, Received, Sent};
+use crate::server::Batch;
+
+/// A UDP socket that never blocks, but for [`Socket::wait`].
+#[derive(Debug)]
+pub(in crate::net) struct Socket {
+    udp: UdpSocket,
+    local: SocketAddr,
+    buffer: Vec<u8>,
+}
+
+impl Socket {
+    pub(in crate::net) fn new(udp: UdpSocket) -> io::Result<Self> {
+        super::set_buffers(&udp)?;
+        udp.set_nonblocking(true)?;
+        Ok(Self { local: udp.local_addr()?, udp, buffer: vec![0; RECEIVE_BYTES] })
+    }
+
+    /// Shows up to [`RECEIVE_MAX`] datagrams that have come in, and says how many.
+    pub(in crate::net) fn receive(&mut self, mut visit: impl FnMut(Received, &[u8])) -> io::Result<usize> {
+        for count in 0..RECEIVE_MAX {
+            match self.udp.recv_from(&mut self.buffer) {
+                Ok((length, from)) => visit(super::received(from, None), &self.buffer[..length]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(count),
+                Err(_) if count > 0 => return Ok(count),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(RECEIVE_MAX)
+    }
+
+    /// Sends every datagram of the batch, or counts it as failed.
+    pub(in crate::net) fn send(&mut self, batch: &Batch) -> Sent {
+        let mut result = Sent::default();
+        for (to, bytes) in batch.iter() {
+            match self.udp.send_to(bytes, super::for_family(to.remote(), self.local)) {
+                Ok(_) => result.sent += 1,
+                Err(_) => result.failed += 1,
+            }
+        }
+        result
+    }
+
+    /// Waits until a datagram can be received, at most for `timeout`.
+    pub(in crate::net) fn wait(&mut self, timeout: Duration) -> io::Result<()> {
+        self.udp.set_nonblocking(false)?;
+        self.udp.set_read_timeout(Some(timeout.max(Duration::from_micros(1))))?;
+        let _timed_out_or_there = self.udp.peek_from(&mut [0]);
+        self.udp.set_nonblocking(true)
+    }
+}
