@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use crate::wire::{Bounds, Position, UDP_PAYLOAD_MAX};
 
 /// How long a proof of address may be used: long enough for a slow path, too short to be worth stealing.
@@ -119,7 +121,8 @@ pub enum ConfigError {
 }
 
 /// Ticks per second: 1 to 1000 Hz, fractions included. Kept as the period, in whole nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "f64")]
 pub struct TickRate {
     period_ns: u64,
 }
@@ -153,6 +156,14 @@ impl TickRate {
     /// How many whole ticks `duration` has, at least 1.
     pub fn ticks_in(self, duration: Duration) -> u64 {
         (duration.as_nanos() as u64 / self.period_ns).max(1)
+    }
+}
+
+impl TryFrom<f64> for TickRate {
+    type Error = TickRateError;
+
+    fn try_from(hz: f64) -> Result<Self, TickRateError> {
+        Self::from_hz(hz)
     }
 }
 

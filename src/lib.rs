@@ -1,11 +1,18 @@
 //! A UDP tick server: every player's position, to every player, every tick.
+//!
+//! [`TickServer`] runs a server on a socket of yours; look at its positions and counters while it runs. For a
+//! server without sockets and clock, see [`server::Server`]; for a client without them, [`client::Client`].
 
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod gate;
+pub mod net;
 pub mod secret;
 pub mod server;
 pub mod snapshot;
 pub mod wire;
 pub mod world;
-pub mod net;
+
+pub use config::{Config, TickRate};
+pub use net::{Positions, ServeError, TickServer};

@@ -1,2 +1,163 @@
-//! x
+//! Everything that touches the outside: the socket, the clock, the tick's thread, and the library's async face.
+
+mod clock;
 mod socket;
+mod status;
+mod tick_thread;
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::info;
+
+pub use status::{Spread, Status, Traffic};
+
+use crate::config::{Config, ConfigError};
+use crate::gate::{Drops, Gate};
+use crate::secret::Secret;
+use crate::server::Server;
+use crate::wire::{Player, Tick};
+use socket::{Bound, Socket};
+use tick_thread::TickThread;
+
+/// How many requests for positions may wait for the next tick; who asks beyond that waits for a place.
+const REQUESTS_MAX: usize = 64;
+
+/// Every player that stands in the world, at the end of one tick.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Positions {
+    /// The tick.
+    pub tick: Tick,
+    /// The players, in no particular order.
+    pub players: Vec<Player>,
+}
+
+type PositionsRequest = oneshot::Sender<Arc<Positions>>;
+
+/// Why a server cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A value of the configuration is out of bounds.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The socket cannot be used.
+    #[error("cannot use the UDP socket: {0}")]
+    Socket(#[from] io::Error),
+    /// The tick thread has ended although nobody told it to: a bug, which its log names.
+    #[error("the tick thread has ended unexpectedly")]
+    Ended,
+}
+
+/// A tick server at work on a thread of its own.
+///
+/// - Start it: [`TickServer::bind`], or [`TickServer::start`] on a socket of yours.
+/// - Look while it runs: [`TickServer::status`], [`TickServer::watch`], [`TickServer::drops`],
+///   [`TickServer::positions`]. None of them makes the tick wait.
+/// - Stop it: [`TickServer::run_until`] your shutdown, or drop it.
+#[derive(Debug)]
+pub struct TickServer {
+    local_addr: SocketAddr,
+    gate: Arc<Gate>,
+    stop: Arc<AtomicBool>,
+    requests: mpsc::Sender<PositionsRequest>,
+    watched: watch::Receiver<Status>,
+    ended: oneshot::Receiver<Status>,
+}
+
+impl TickServer {
+    /// Starts a server on a new socket bound to `addr`; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// If the address cannot be bound or `config` cannot be served.
+    pub fn bind(addr: SocketAddr, config: Config) -> Result<Self, ServeError> {
+        Self::start(UdpSocket::bind(addr)?, config)
+    }
+
+    /// Starts a server on a bound socket of the caller's, with a secret from the operating system.
+    ///
+    /// # Errors
+    /// If the socket refuses its options, `config` cannot be served, or is open while the socket is reached
+    /// from outside.
+    pub fn start(udp: UdpSocket, config: Config) -> Result<Self, ServeError> {
+        let local_addr = udp.local_addr()?;
+        if config.open && !local_addr.ip().to_canonical().is_loopback() {
+            return Err(ConfigError::OpenOffLoopback { bind: local_addr.ip() }.into());
+        }
+        let started = clock::now();
+        let server = Server::new(config, &secret_of_the_system()?, started)?;
+        let gate = Arc::clone(server.gate());
+        let socket = Bound::new(udp)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let (requests, requested) = mpsc::channel(REQUESTS_MAX);
+        let (watching, watched) = watch::channel(Status::default());
+        let (ending, ended) = oneshot::channel();
+        let hz = server.config().tick_rate.hz();
+        let stopped = Arc::clone(&stop);
+        std::thread::Builder::new().name("tick".into()).spawn(move || {
+            let thread = TickThread::new(server, Socket::new(socket), started, stopped, requested, watching);
+            let _nobody_waits = ending.send(thread.run());
+        })?;
+        info!(addr = %local_addr, tick_rate_hz = hz, "listening");
+        Ok(Self { local_addr, gate, stop, requests, watched, ended })
+    }
+
+    /// The address that it listens on.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Where it stood after the last tick.
+    pub fn status(&self) -> Status {
+        *self.watched.borrow()
+    }
+
+    /// Where it stands after every tick, for whoever wants to wait for one.
+    pub fn watch(&self) -> watch::Receiver<Status> {
+        self.watched.clone()
+    }
+
+    /// What was refused so far, by reason.
+    pub fn drops(&self) -> &Drops {
+        self.gate.drops()
+    }
+
+    /// Every player's position, as of the end of the next tick.
+    ///
+    /// # Errors
+    /// If the server has ended.
+    pub async fn positions(&self) -> Result<Arc<Positions>, ServeError> {
+        let (request, answer) = oneshot::channel();
+        self.requests.send(request).await.map_err(|_| ServeError::Ended)?;
+        answer.await.map_err(|_| ServeError::Ended)
+    }
+
+    /// Serves until `shutdown` is done, then tells every peer and stops. Gives where the server stood at last.
+    ///
+    /// # Errors
+    /// If the server has ended before.
+    pub async fn run_until(mut self, shutdown: impl Future<Output = ()>) -> Result<Status, ServeError> {
+        tokio::select! {
+            _ended = &mut self.ended => return Err(ServeError::Ended),
+            () = shutdown => self.stop.store(true, Ordering::Release),
+        }
+        (&mut self.ended).await.map_err(|_| ServeError::Ended)
+    }
+}
+
+impl Drop for TickServer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+    }
+}
+
+fn secret_of_the_system() -> io::Result<Secret> {
+    use rand::TryRng as _;
+    let mut bytes = [0; 16];
+    rand::rngs::SysRng.try_fill_bytes(&mut bytes).map_err(io::Error::other)?;
+    Ok(Secret::from_bytes(bytes))
+}

@@ -14,7 +14,7 @@ use nix::sys::socket::{
 };
 use nix::sys::time::TimeSpec;
 
-use super::{RECEIVE_BYTES, RECEIVE_MAX, Received, Sent};
+use super::{Bound, RECEIVE_BYTES, RECEIVE_MAX, Received, Sent};
 use crate::server::Batch;
 
 /// How long a send may wait for room in the send buffer, in milliseconds, before datagrams are given up.
@@ -34,22 +34,13 @@ enum Io {
 }
 
 impl Socket {
-    pub(in crate::net) fn new(udp: UdpSocket) -> io::Result<Self> {
-        super::set_buffers(&udp)?;
-        udp.set_nonblocking(true)?;
-        let local = udp.local_addr()?;
-        let wildcard = local.ip().is_unspecified();
-        let io = match local {
-            SocketAddr::V4(_) => {
-                setsockopt(&udp, sockopt::Ipv4PacketInfo, &wildcard)?;
-                Io::V4(Buffers::new(wildcard))
-            }
-            SocketAddr::V6(_) => {
-                setsockopt(&udp, sockopt::Ipv6RecvPacketInfo, &wildcard)?;
-                Io::V6(Buffers::new(wildcard))
-            }
+    pub(in crate::net) fn new(bound: Bound) -> Self {
+        let wildcard = bound.local.ip().is_unspecified();
+        let io = match bound.local {
+            SocketAddr::V4(_) => Io::V4(Buffers::new(wildcard)),
+            SocketAddr::V6(_) => Io::V6(Buffers::new(wildcard)),
         };
-        Ok(Self { udp, io })
+        Self { udp: bound.udp, io }
     }
 
     /// Shows up to [`RECEIVE_MAX`] datagrams that have come in, and says how many.
@@ -80,6 +71,16 @@ impl Socket {
             Err(errno) => Err(errno.into()),
         }
     }
+}
+
+/// A socket that is bound to a wildcard is told with each datagram which address of ours it came to.
+pub(super) fn ask_where_reached(udp: &UdpSocket, local: SocketAddr) -> io::Result<()> {
+    let wildcard = local.ip().is_unspecified();
+    match local {
+        SocketAddr::V4(_) => setsockopt(udp, sockopt::Ipv4PacketInfo, &wildcard)?,
+        SocketAddr::V6(_) => setsockopt(udp, sockopt::Ipv6RecvPacketInfo, &wildcard)?,
+    }
+    Ok(())
 }
 
 /// One family of addresses, as the kernel and as we write them.
@@ -165,11 +166,7 @@ impl<S: Family> Buffers<S> {
         }
     }
 
-    fn receive(
-        &mut self,
-        udp: &UdpSocket,
-        mut visit: impl FnMut(Received, &[u8]),
-    ) -> nix::Result<usize> {
+    fn receive(&mut self, udp: &UdpSocket, mut visit: impl FnMut(Received, &[u8])) -> nix::Result<usize> {
         let mut rooms = self.bytes.chunks_exact_mut(RECEIVE_BYTES);
         let mut slices: [[IoSliceMut<'_>; 1]; RECEIVE_MAX] =
             std::array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())]);

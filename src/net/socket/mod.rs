@@ -43,6 +43,24 @@ pub(super) struct Sent {
     pub(super) failed: usize,
 }
 
+/// A socket with its options set, on its way to the thread that uses it.
+#[derive(Debug)]
+pub(super) struct Bound {
+    udp: UdpSocket,
+    local: SocketAddr,
+}
+
+impl Bound {
+    pub(super) fn new(udp: UdpSocket) -> io::Result<Self> {
+        let local = udp.local_addr()?;
+        set_buffers(&udp)?;
+        udp.set_nonblocking(true)?;
+        #[cfg(target_os = "linux")]
+        linux::ask_where_reached(&udp, local)?;
+        Ok(Self { udp, local })
+    }
+}
+
 /// Makes the buffers as large as the server needs them, and says where the system grants less.
 fn set_buffers(udp: &UdpSocket) -> io::Result<()> {
     let socket = SockRef::from(udp);
@@ -110,7 +128,7 @@ mod tests {
                 fn bind(addr: &str) -> (Socket, SocketAddr) {
                     let udp = UdpSocket::bind(addr).expect("a free port");
                     let local = udp.local_addr().expect("bound");
-                    (Socket::new(udp).expect("options are granted"), local)
+                    (Socket::new(Bound::new(udp).expect("options are granted")), local)
                 }
 
                 fn receive_all(socket: &mut Socket) -> Vec<(Received, Vec<u8>)> {
@@ -187,7 +205,7 @@ mod tests {
         for (wildcard, reached) in [("0.0.0.0:0", "127.0.0.2"), ("[::]:0", "127.0.0.3")] {
             let udp = UdpSocket::bind(wildcard).expect("a free port");
             let port = udp.local_addr().expect("bound").port();
-            let mut server = linux::Socket::new(udp).expect("options are granted");
+            let mut server = linux::Socket::new(Bound::new(udp).expect("options are granted"));
             let client = UdpSocket::bind("127.0.0.1:0").expect("a free port");
             client.set_read_timeout(Some(Duration::from_secs(5))).expect("set");
             client.send_to(b"x", (reached, port)).expect("sent");

@@ -6,7 +6,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use super::{RECEIVE_BYTES, RECEIVE_MAX, Received, Sent};
+use super::{Bound, RECEIVE_BYTES, RECEIVE_MAX, Received, Sent};
 use crate::server::Batch;
 
 /// A UDP socket that never blocks, but for [`Socket::wait`].
@@ -18,10 +18,8 @@ pub(in crate::net) struct Socket {
 }
 
 impl Socket {
-    pub(in crate::net) fn new(udp: UdpSocket) -> io::Result<Self> {
-        super::set_buffers(&udp)?;
-        udp.set_nonblocking(true)?;
-        Ok(Self { local: udp.local_addr()?, udp, buffer: vec![0; RECEIVE_BYTES] })
+    pub(in crate::net) fn new(bound: Bound) -> Self {
+        Self { udp: bound.udp, local: bound.local, buffer: vec![0; RECEIVE_BYTES] }
     }
 
     /// Shows up to [`RECEIVE_MAX`] datagrams that have come in, and says how many.

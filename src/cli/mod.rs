@@ -1,0 +1,46 @@
+//! The command line: flags over environment over file, and what each command does with them.
+
+mod serve;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A UDP tick server: every player's position, to every player, every tick.
+///
+/// Without a command it serves, and takes the options of `serve`.
+#[derive(Debug, Parser)]
+#[command(name = "tickcast", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::ServeArgs),
+}
+
+impl Cli {
+    /// Does what the command line says, and says how it went.
+    pub fn run(self) -> ExitCode {
+        let result = match self.command {
+            None => serve::run(self.serve),
+            Some(Command::Serve(args)) => serve::run(args),
+        };
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// What is told to a person when a command cannot do its work.
+type CommandError = Box<dyn std::error::Error>;

@@ -1,0 +1,231 @@
+//! `tickcast serve`: the settings, and the server with its signals.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+use tracing::info;
+use tracing_subscriber::EnvFilter;
+
+use super::CommandError;
+use super::values::{ClientIds, Span, World};
+use crate::config::{Config, TickRate};
+use crate::net::{Status, TickServer};
+
+/// Where the server listens unless told otherwise: on this machine alone.
+const BIND: &str = "127.0.0.1:12345";
+
+/// The settings of the server. A flag counts before its environment variable, and that before the file.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[command(next_help_heading = "Server")]
+pub(super) struct ServeArgs {
+    /// A TOML file with settings, named as the flags: `tick-rate = 60`, `timeout = "10s"`
+    #[arg(long, env = "TICKCAST_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+    /// The address to listen on [default: 127.0.0.1:12345]
+    #[arg(long, env = "TICKCAST_BIND", value_name = "ADDR:PORT")]
+    bind: Option<SocketAddr>,
+    /// Ticks per second, 1 to 1000, fractions included [default: 30]
+    #[arg(long, env = "TICKCAST_TICK_RATE", value_name = "HZ")]
+    tick_rate: Option<TickRate>,
+    /// How many peers may play at once, 1 to 1000000 [default: 16384]
+    #[arg(long, env = "TICKCAST_MAX_PEERS", value_name = "N")]
+    max_peers: Option<usize>,
+    /// Remove a peer that is silent for so long, 100ms to 1h [default: 10s]
+    #[arg(long, env = "TICKCAST_TIMEOUT", value_name = "TIME")]
+    timeout: Option<Span>,
+    /// Refuse moves to a place outside [default: every i32 is a place]
+    #[arg(long, env = "TICKCAST_WORLD", value_name = "X0,Y0,X1,Y1", allow_hyphen_values = true)]
+    world: Option<World>,
+    /// The largest snapshot in bytes of UDP payload, 256 to 65507 [default: 1200]
+    #[arg(long, env = "TICKCAST_DATAGRAM_BYTES", value_name = "BYTES")]
+    datagram_bytes: Option<usize>,
+    /// Drop what a peer sends above this rate, 1 to 100000 a second [default: 250]
+    #[arg(long, env = "TICKCAST_MOVES_PER_SECOND", value_name = "N")]
+    moves_per_second: Option<u32>,
+    /// Let only these client ids play [default: 0-4026531839, all but the server's own]
+    #[arg(long, env = "TICKCAST_CLIENT_IDS", value_name = "FIRST-LAST")]
+    client_ids: Option<ClientIds>,
+    /// Let the first move of an address join, without handshake; only on loopback
+    #[arg(long, env = "TICKCAST_OPEN", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    open: Option<bool>,
+    /// What to log: error, warn, info, debug, trace, or a filter as in RUST_LOG [default: RUST_LOG, or info]
+    #[arg(long, env = "TICKCAST_LOG_LEVEL", value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// How to log [default: text]
+    #[arg(long, env = "TICKCAST_LOG_FORMAT", value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+enum LogFormat {
+    /// For people
+    Text,
+    /// For machines: one JSON object a line
+    Json,
+}
+
+/// Serves until a signal ends it.
+pub(super) fn run(args: ServeArgs) -> Result<(), CommandError> {
+    let args = with_file(args)?;
+    start_log(&args)?;
+    let bind = args.bind.map_or_else(|| BIND.parse(), Ok)?;
+    let config = config_of(args);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let server = TickServer::bind(bind, config).map_err(|error| format!("{error} (--bind {bind})"))?;
+        let status = serve(server).await?;
+        info!(ticks = status.report.totals.ticks, peers = status.report.peers, "stopped");
+        Ok(())
+    })
+}
+
+/// The first signal stops the server in good order; a second one while it stops kills it.
+async fn serve(server: TickServer) -> Result<Status, CommandError> {
+    let first = signal()?;
+    let (stopping, stops) = tokio::sync::oneshot::channel();
+    let shutdown = async {
+        let name = first.await;
+        info!(signal = name, "stopping");
+        let _served_no_longer = stopping.send(());
+    };
+    let killed = async {
+        match (stops.await, signal()) {
+            (Ok(()), Ok(second)) => _ = second.await,
+            _ => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        status = server.run_until(shutdown) => Ok(status?),
+        () = killed => Err("killed by a second signal".into()),
+    }
+}
+
+/// Is done at the next SIGINT or SIGTERM from now on, with its name.
+#[cfg(unix)]
+fn signal() -> std::io::Result<impl Future<Output = &'static str>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+        }
+    })
+}
+
+/// Is done at the next Ctrl-C.
+#[cfg(not(unix))]
+fn signal() -> std::io::Result<impl Future<Output = &'static str>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+        "Ctrl-C"
+    })
+}
+
+fn start_log(args: &ServeArgs) -> Result<(), CommandError> {
+    let filter = match &args.log_level {
+        Some(level) => EnvFilter::try_new(level).map_err(|error| format!("--log-level {level}: {error}"))?,
+        None => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")),
+    };
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match args.log_format {
+        Some(LogFormat::Json) => log.json().init(),
+        _ => log.init(),
+    }
+    Ok(())
+}
+
+/// The settings with those of the file in the places that flags and environment leave open.
+fn with_file(args: ServeArgs) -> Result<ServeArgs, CommandError> {
+    match &args.config {
+        None => Ok(args),
+        Some(path) => {
+            let file = read_file(path).map_err(|error| format!("--config {}: {error}", path.display()))?;
+            Ok(args.or(file))
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<ServeArgs, CommandError> {
+    Ok(toml::from_str(&std::fs::read_to_string(path)?)?)
+}
+
+impl ServeArgs {
+    fn or(self, file: ServeArgs) -> ServeArgs {
+        ServeArgs {
+            config: self.config,
+            bind: self.bind.or(file.bind),
+            tick_rate: self.tick_rate.or(file.tick_rate),
+            max_peers: self.max_peers.or(file.max_peers),
+            timeout: self.timeout.or(file.timeout),
+            world: self.world.or(file.world),
+            datagram_bytes: self.datagram_bytes.or(file.datagram_bytes),
+            moves_per_second: self.moves_per_second.or(file.moves_per_second),
+            client_ids: self.client_ids.or(file.client_ids),
+            open: self.open.or(file.open),
+            log_level: self.log_level.or(file.log_level),
+            log_format: self.log_format.or(file.log_format),
+        }
+    }
+}
+
+fn config_of(args: ServeArgs) -> Config {
+    let default = Config::default();
+    Config {
+        tick_rate: args.tick_rate.unwrap_or(default.tick_rate),
+        max_peers: args.max_peers.unwrap_or(default.max_peers),
+        timeout: args.timeout.map_or(default.timeout, |span| span.0),
+        world: args.world.map_or(default.world, |world| world.0),
+        datagram_bytes: args.datagram_bytes.unwrap_or(default.datagram_bytes),
+        moves_per_second: args.moves_per_second.unwrap_or(default.moves_per_second),
+        open: args.open.unwrap_or(default.open),
+        client_ids: args.client_ids.map_or(default.client_ids, |ids| ids.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        serve: ServeArgs,
+    }
+
+    fn args(line: &[&str]) -> Result<ServeArgs, clap::Error> {
+        Line::try_parse_from([&["serve"], line].concat()).map(|line| line.serve)
+    }
+
+    #[test]
+    fn flags_count_before_the_file() {
+        let file =
+            "tick-rate = 60\ntimeout = \"5s\"\nworld = \"-9,-9,9,9\"\nopen = true\nlog-format = \"json\"";
+        let file: ServeArgs = toml::from_str(file).expect("a settings file");
+        let flags = args(&["--tick-rate", "128.5", "--open=false"]).expect("flags");
+        let config = config_of(flags.or(file));
+        assert_eq!(config.tick_rate, TickRate::from_hz(128.5).expect("a rate"));
+        assert_eq!((config.timeout.as_secs(), config.world.max.x, config.open), (5, 9, false));
+    }
+
+    #[test]
+    fn a_refused_value_names_its_flag_and_bound() {
+        let error = args(&["--tick-rate", "1001"]).expect_err("too fast").to_string();
+        assert!(error.contains("--tick-rate <HZ>") && error.contains("1 to 1000 Hz, not 1001"), "{error}");
+        let error = args(&["--timeout", "10"]).expect_err("no unit").to_string();
+        assert!(error.contains("--timeout <TIME>") && error.contains("write 10s"), "{error}");
+        let error = toml::from_str::<ServeArgs>("tick-rate = 0").expect_err("too slow").to_string();
+        assert!(error.contains("tick-rate") && error.contains("1 to 1000 Hz, not 0"), "{error}");
+        let error = toml::from_str::<ServeArgs>("tickrate = 30").expect_err("unknown").to_string();
+        assert!(error.contains("unknown field `tickrate`"), "{error}");
+    }
+}

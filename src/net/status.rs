@@ -1,0 +1,70 @@
+//! What the running server says of itself.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::server::Report;
+
+/// What has gone through the socket since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Traffic {
+    /// Datagrams received, whatever became of them.
+    pub received: u64,
+    /// Their bytes.
+    pub received_bytes: u64,
+    /// Errors of receiving; none of them ends the server.
+    pub receive_errors: u64,
+    /// Datagrams that the system took to send.
+    pub sent: u64,
+    /// Datagrams that it did not take.
+    pub send_failed: u64,
+}
+
+/// How a duration spreads, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Spread {
+    /// Half are not above this.
+    pub p50_ns: u64,
+    /// 99 of 100 are not above this.
+    pub p99_ns: u64,
+    /// None is above this.
+    pub max_ns: u64,
+}
+
+/// Where the server stands after a tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// The tick, and all before it.
+    pub report: Report,
+    /// The socket.
+    pub traffic: Traffic,
+    /// How long after its deadline a tick began; of all ticks up to the last full second.
+    pub lateness: Spread,
+    /// How long a tick took, with all its sends; of all ticks up to the last full second.
+    pub duration: Spread,
+}
+
+/// Durations of all ticks since the start.
+#[derive(Debug)]
+pub(super) struct Durations(Histogram<u64>);
+
+impl Durations {
+    /// The longest duration that is told from longer ones.
+    const MAX: Duration = Duration::from_secs(100);
+
+    pub(super) fn new() -> Self {
+        let max_ns = Self::MAX.as_nanos() as u64;
+        Self(Histogram::new_with_bounds(1, max_ns, 3).expect("the bounds are in order"))
+    }
+
+    pub(super) fn note(&mut self, duration: Duration) {
+        self.0.saturating_record(duration.as_nanos() as u64);
+    }
+
+    pub(super) fn spread(&self) -> Spread {
+        let at = |quantile| self.0.value_at_quantile(quantile);
+        Spread { p50_ns: at(0.5), p99_ns: at(0.99), max_ns: self.0.max() }
+    }
+}
