@@ -1,6 +1,7 @@
 //! `tickcast serve`: the settings, and the server with its signals.
 
 use std::future::Future;
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -134,7 +135,8 @@ fn start_log(args: &ServeArgs) -> Result<(), CommandError> {
         Some(level) => EnvFilter::try_new(level).map_err(|error| format!("--log-level {level}: {error}"))?,
         None => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")),
     };
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let is_terminal = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
     match args.log_format {
         Some(LogFormat::Json) => log.json().init(),
         _ => log.init(),

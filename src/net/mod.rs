@@ -96,13 +96,13 @@ impl TickServer {
         let (requests, requested) = mpsc::channel(REQUESTS_MAX);
         let (watching, watched) = watch::channel(Status::default());
         let (ending, ended) = oneshot::channel();
-        let hz = server.config().tick_rate.hz();
+        let tick_rate_hz = (server.config().tick_rate.hz() * 1000.0).round() / 1000.0;
         let stopped = Arc::clone(&stop);
         std::thread::Builder::new().name("tick".into()).spawn(move || {
             let thread = TickThread::new(server, Socket::new(socket), started, stopped, requested, watching);
             let _nobody_waits = ending.send(thread.run());
         })?;
-        info!(addr = %local_addr, tick_rate_hz = hz, "listening");
+        info!(addr = %local_addr, tick_rate_hz, "listening");
         Ok(Self { local_addr, gate, stop, requests, watched, ended })
     }
 

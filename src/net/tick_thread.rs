@@ -213,7 +213,7 @@ impl TickThread {
             "second"
         );
         self.summarised = self.status;
-        self.next_summary = now + Duration::from_secs(1);
+        self.next_summary = now.max(self.next_summary + Duration::from_secs(1));
     }
 
     fn close(&mut self) {

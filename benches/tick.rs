@@ -1,0 +1,183 @@
+//! The tick loop without sockets: moves in, datagrams out. `cargo bench`, or a part of it:
+//! `cargo bench -- tick/1000`.
+
+use std::hint::black_box;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use tickcast::Config;
+use tickcast::client::{Client, ClientConfig};
+use tickcast::gate::PeerAddr;
+use tickcast::secret::Secret;
+use tickcast::server::{Batch, Server};
+use tickcast::wire::{self, Ack, FromClient, Move, PlainSnapshot, Player, Position, SnapshotHeader, Tick};
+
+criterion_group!(benches, tick, receive, codec);
+criterion_main!(benches);
+
+/// Where the sequence stands in an encoded move.
+const SEQUENCE_AT: std::ops::Range<usize> = 16..20;
+
+/// A server with players spread over the reference area, and the next move of each.
+struct Room {
+    server: Server,
+    batch: Batch,
+    moves: Vec<(PeerAddr, Vec<u8>)>,
+    sequence: u32,
+    tick: Tick,
+    now: Instant,
+}
+
+impl Room {
+    #[expect(clippy::disallowed_methods, reason = "a benchmark begins somewhere in time")]
+    fn new(players: u32) -> Self {
+        let (secret, now) = (Secret::from_seed(1), Instant::now());
+        let config = Config { moves_per_second: 100_000, ..Config::default() };
+        let server = Server::new(config, &secret, now).expect("the configuration is good");
+        let batch = Batch::new(server.config().datagram_bytes);
+        let mut room = Self { server, batch, moves: Vec::new(), sequence: 0, tick: Tick(0), now };
+        let mut clients: Vec<Client> =
+            (0..players).map(|id| Client::new(ClientConfig::new(id), &Secret::from_seed(id.into()), now)).collect();
+        room.join(&mut clients);
+        room.moves = clients.iter_mut().zip(0..).map(|(client, id)| (addr(id), first_move(client, id))).collect();
+        room.step();
+        room
+    }
+
+    fn join(&mut self, clients: &mut [Client]) {
+        for (client, id) in clients.iter_mut().zip(0..) {
+            for _hello_and_proven_hello in 0..2 {
+                let mut bytes = Vec::new();
+                client.poll(self.now, &mut bytes);
+                if let Some(reply) = self.server.gate().receive(self.now, addr(id), &bytes) {
+                    client.receive(self.now, &reply);
+                }
+            }
+        }
+        self.advance();
+        while self.server.poll(&mut self.batch) {
+            for (to, bytes) in self.batch.iter() {
+                let id = usize::from(to.remote().port()) + usize::from(last_byte(to)) * 50_000 - 1_000;
+                clients[id].receive(self.now, bytes);
+            }
+        }
+    }
+
+    fn advance(&mut self) {
+        self.tick.0 += 1;
+        self.now += self.server.config().tick_rate.period();
+        self.server.tick(self.now, self.tick);
+    }
+
+    /// Everyone's next move, in.
+    fn receive(&mut self) {
+        self.sequence += 1;
+        let sequence = (self.sequence + 1).to_le_bytes();
+        for (from, bytes) in &mut self.moves {
+            bytes[SEQUENCE_AT].copy_from_slice(&sequence);
+            self.server.gate().receive(self.now, *from, bytes);
+        }
+    }
+
+    /// One tick's work, and everyone's snapshot, out.
+    fn step(&mut self) {
+        self.advance();
+        while self.server.poll(&mut self.batch) {
+            black_box(self.batch.iter().last());
+        }
+    }
+}
+
+fn addr(id: u32) -> PeerAddr {
+    let remote = SocketAddr::from(([127, 0, 0, (id / 50_000) as u8], (1_000 + id % 50_000) as u16));
+    PeerAddr::udp(remote, None).expect("a good address")
+}
+
+fn last_byte(addr: PeerAddr) -> u8 {
+    match addr.remote() {
+        SocketAddr::V4(v4) => v4.ip().octets()[3],
+        SocketAddr::V6(_) => 0,
+    }
+}
+
+fn first_move(client: &mut Client, id: u32) -> Vec<u8> {
+    let number = Secret::from_seed(9).number(id.into());
+    let at = Position { x: (number & 0x3fff) as i32, y: (number >> 32 & 0x3fff) as i32 };
+    let mut bytes = Vec::new();
+    client.move_to(at, 0, &mut bytes).expect("the client has joined");
+    bytes
+}
+
+/// Drain, world and snapshots: everyone's move in, everyone's datagram out.
+fn tick(c: &mut Criterion) {
+    let mut group = c.benchmark_group("tick");
+    group.sample_size(20);
+    for players in [100, 1_000, 10_000] {
+        let mut room = Room::new(players);
+        group.throughput(Throughput::Elements(players.into()));
+        group.bench_function(BenchmarkId::from_parameter(players), |b| {
+            b.iter(|| {
+                room.receive();
+                room.step();
+            });
+        });
+        assert!(room.server.report().totals.moves_applied > 0 && room.server.gate().drops().total() == 0);
+    }
+    group.finish();
+}
+
+/// One datagram through the gate, from bytes to the queue.
+fn receive(c: &mut Criterion) {
+    let mut group = c.benchmark_group("receive");
+    for players in [100, 10_000] {
+        let mut room = Room::new(players);
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(BenchmarkId::new("move", players), |b| {
+            b.iter_custom(|datagrams| {
+                let rounds = datagrams.div_ceil(players.into());
+                let spent: Duration = (0..rounds).map(|_| timed_receive(&mut room)).sum();
+                spent.mul_f64(datagrams as f64 / (rounds * u64::from(players)) as f64)
+            });
+        });
+        assert_eq!(room.server.gate().drops().total(), 0);
+    }
+    let room = Room::new(1);
+    group.bench_function("junk", |b| b.iter(|| room.server.gate().receive(room.now, addr(7), &[7; 48])));
+    group.finish();
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark takes the time")]
+fn timed_receive(room: &mut Room) -> Duration {
+    let began = Instant::now();
+    room.receive();
+    let spent = began.elapsed();
+    room.step();
+    spent
+}
+
+fn codec(c: &mut Criterion) {
+    let step = FromClient::Move(Move {
+        client_id: 1,
+        session: 2,
+        sequence: 3,
+        at: Position { x: 4, y: 5 },
+        state: 6,
+        ack: Ack::default(),
+    });
+    let mut bytes = Vec::new();
+    wire::encode_client(&step, &mut bytes);
+    c.bench_function("codec/move encode", |b| {
+        let mut out = Vec::with_capacity(64);
+        b.iter(|| {
+            out.clear();
+            wire::encode_client(black_box(&step), &mut out);
+        });
+    });
+    c.bench_function("codec/move decode", |b| b.iter(|| wire::decode_client(black_box(&bytes))));
+    let players = vec![Player::default(); 72];
+    let snapshot = PlainSnapshot { header: SnapshotHeader::default(), gone: Vec::new(), players };
+    let mut bytes = Vec::new();
+    wire::encode_server(&wire::FromServer::Plain(snapshot), &mut bytes);
+    c.bench_function("codec/plain snapshot decode", |b| b.iter(|| wire::decode_server(black_box(&bytes))));
+}
