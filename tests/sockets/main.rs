@@ -1,0 +1,8 @@
+//! The server on real sockets of this machine: one test after the other, on free ports.
+//!
+//! Nothing here asserts a rate or a time: tick numbers say whether something is missing, and waiting has a
+//! deadline only so that a failure ends.
+
+mod crowd;
+mod lesson;
+mod library;
