@@ -37,10 +37,12 @@ impl Room {
         let server = Server::new(config, &secret, now).expect("the configuration is good");
         let batch = Batch::new(server.config().datagram_bytes);
         let mut room = Self { server, batch, moves: Vec::new(), sequence: 0, tick: Tick(0), now };
-        let mut clients: Vec<Client> =
-            (0..players).map(|id| Client::new(ClientConfig::new(id), &Secret::from_seed(id.into()), now)).collect();
+        let mut clients: Vec<Client> = (0..players)
+            .map(|id| Client::new(ClientConfig::new(id), &Secret::from_seed(id.into()), now))
+            .collect();
         room.join(&mut clients);
-        room.moves = clients.iter_mut().zip(0..).map(|(client, id)| (addr(id), first_move(client, id))).collect();
+        room.moves =
+            clients.iter_mut().zip(0..).map(|(client, id)| (addr(id), first_move(client, id))).collect();
         room.step();
         room
     }

@@ -136,7 +136,8 @@ fn start_log(args: &ServeArgs) -> Result<(), CommandError> {
         None => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")),
     };
     let is_terminal = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
     match args.log_format {
         Some(LogFormat::Json) => log.json().init(),
         _ => log.init(),
