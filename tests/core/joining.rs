@@ -462,3 +462,15 @@ fn where_the_server_is_not_open_a_move_without_session_does_nothing() {
     assert_eq!((net.drops(DropReason::UnknownPeer), net.server.gate().peers()), (1, 0));
     assert!(net.mail(here).is_empty());
 }
+
+#[test]
+fn a_client_challenged_by_a_server_that_restarts_joins_within_two_seconds() {
+    let mut net = Net::new(small());
+    let seat = net.seat(7);
+    net.weather(|way, bytes| if way == Way::ToServer && bytes[32] != 0 { Fate::Lost } else { Fate::Arrives });
+    net.run(2);
+    net.restart();
+    net.weather(|_, _| Fate::Arrives);
+    net.run(60);
+    assert_eq!(net.phase(seat), Phase::Playing);
+}

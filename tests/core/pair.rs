@@ -42,6 +42,7 @@ struct Late {
 
 /// A client, where it is, and what it has been through.
 pub(crate) struct Seat {
+    pub(crate) client_id: u32,
     pub(crate) client: Client,
     pub(crate) addr: PeerAddr,
     pub(crate) events: Vec<Event>,
@@ -288,7 +289,7 @@ impl Net {
         let addr = self.address();
         let secret = Secret::from_seed(u64::from(client_id) << 32 | self.seats.len() as u64);
         let client = Client::new(ClientConfig::new(client_id), &secret, self.now);
-        self.seats.push(Seat { client, addr, events: Vec::new() });
+        self.seats.push(Seat { client_id, client, addr, events: Vec::new() });
         self.homes.insert(addr, self.seats.len() - 1);
         self.seats.len() - 1
     }
