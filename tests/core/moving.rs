@@ -6,7 +6,7 @@ use tickcast::client::Phase;
 use tickcast::config::Config;
 use tickcast::gate::{DropReason, PeerAddr};
 use tickcast::server::Batch;
-use tickcast::wire::{Bounds, FromServer, Leave, Move, PLAYER_BYTES, Player, Position, SnapshotHeader};
+use tickcast::wire::{Bounds, Hello, Leave, Move, PLAYER_BYTES, Player, Position, SnapshotHeader};
 
 use crate::draw::Draw;
 use crate::pair::{Net, at, hello, small, step};
@@ -254,6 +254,31 @@ fn what_comes_in_while_snapshots_go_out_is_the_next_ticks() {
     net.pass(Duration::from_millis(1));
     net.step();
     assert_eq!(net.true_at(7), Some(at(2, 0)));
+}
+
+#[test]
+fn what_a_peer_says_after_its_leave_is_dropped() {
+    let (mut net, here, session) = alone();
+    net.say(here, step(7, session, 1, 1));
+    net.say(here, Leave { client_id: 7, session });
+    net.say(here, step(7, session, 2, 2));
+    net.say(here, Leave { client_id: 7, session });
+    net.step();
+    assert_eq!((net.drops(DropReason::PeerGone), net.totals().left), (2, 1));
+    assert_eq!((net.truth(), net.server.gate().peers()), (vec![], 0));
+}
+
+#[test]
+fn what_comes_from_the_old_address_in_the_tick_of_a_takeover_is_dropped() {
+    let (mut net, here, session) = alone();
+    let there = net.address();
+    let takeover = net.prove(there, Hello { session, ..hello(7, 2) });
+    net.say(here, step(7, session, 1, 1));
+    net.say(there, takeover);
+    net.say(here, step(7, session, 2, 2));
+    net.say(here, Leave { client_id: 7, session });
+    net.step();
+    assert_eq!((net.true_at(7), net.drops(DropReason::PeerGone)), (Some(at(1, 0)), 2));
 }
 
 /// A peer by hand, which plays client 7: its address and session.
