@@ -33,6 +33,9 @@ pub(crate) enum Fate {
     Late(u64),
 }
 
+/// Decides on every datagram.
+type Weather = Box<dyn FnMut(Way, &[u8]) -> Fate>;
+
 struct Late {
     tick: u64,
     way: Way,
@@ -63,7 +66,7 @@ pub(crate) struct Net {
     pub(crate) seats: Vec<Seat>,
     pub(crate) now: Instant,
     ledger: Ledger,
-    weather: Box<dyn FnMut(Way, &[u8]) -> Fate>,
+    weather: Weather,
     late: Vec<Late>,
     homes: HashMap<PeerAddr, usize>,
     mail: HashMap<PeerAddr, Vec<FromServer>>,
