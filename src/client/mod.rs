@@ -18,8 +18,10 @@ use crate::wire::{
 /// How long to wait for an answer to a hello before it is sent again.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
-/// A proof is used no longer than this: its lifetime less what the way to the server may take.
-const PROOF_USED_FOR: Duration = PROOF_LIFETIME.saturating_sub(Duration::from_secs(2));
+/// A proof that has brought no answer for so long may be another server's, which has been restarted; the client
+/// asks for a new one. Far shorter than the proof's lifetime, and a few times [`RETRY_AFTER`].
+const PROOF_USED_FOR: Duration = Duration::from_secs(1);
+const _: () = assert!(PROOF_USED_FOR.as_millis() < PROOF_LIFETIME.as_millis() / 2);
 
 /// How a [`Client`] plays.
 #[derive(Clone, Copy, Debug)]
@@ -138,12 +140,12 @@ impl Client {
     /// Takes in one datagram. What is not for this client changes nothing and is counted.
     pub fn receive(&mut self, now: Instant, bytes: &[u8]) -> Option<Event> {
         let event = match wire::decode_server(bytes) {
-            Ok(FromServer::Challenge(challenge)) => return self.on_challenge(now, &challenge),
+            Ok(FromServer::Challenge(challenge)) if self.on_challenge(now, &challenge) => return None,
             Ok(FromServer::Welcome(welcome)) => self.on_welcome(now, welcome),
             Ok(FromServer::Refusal(refusal)) => self.on_refusal(refusal),
             Ok(FromServer::Closed(closed)) => self.on_closed(closed),
             Ok(FromServer::Plain(snapshot)) => self.on_plain(now, &snapshot),
-            Err(_) => None,
+            Ok(FromServer::Challenge(_)) | Err(_) => None,
         };
         self.ignored += u64::from(event.is_none());
         event
@@ -219,14 +221,17 @@ impl Client {
 
 /// What comes in.
 impl Client {
-    fn on_challenge(&mut self, now: Instant, challenge: &Challenge) -> Option<Event> {
-        let expected = self.phase == Phase::Joining && challenge.nonce == self.hello.nonce;
-        if expected && self.hello.proof == Proof::NONE {
+    /// False if it is not the answer that is waited for.
+    fn on_challenge(&mut self, now: Instant, challenge: &Challenge) -> bool {
+        let expected = self.phase == Phase::Joining
+            && challenge.nonce == self.hello.nonce
+            && self.hello.proof == Proof::NONE;
+        if expected {
             self.hello.proof = challenge.proof;
             self.proof_since = now;
             self.next_hello = now;
         }
-        None
+        expected
     }
 
     fn on_welcome(&mut self, now: Instant, welcome: Welcome) -> Option<Event> {

@@ -164,7 +164,7 @@ impl Gate {
         match wire::decode_client(bytes).map_err(|_| DropReason::Malformed)? {
             FromClient::Move(step) => self.on_move(now, from, &step).map(|()| None),
             FromClient::Hello(hello) => self.on_hello(now, from, &hello),
-            FromClient::Leave(leave) => self.on_leave(from, &leave).map(|()| None),
+            FromClient::Leave(leave) => self.on_leave(now, from, &leave).map(|()| None),
         }
     }
 
@@ -191,15 +191,20 @@ impl Gate {
             return Ok(Some(Reply::new(&FromServer::Challenge(Challenge { nonce: hello.nonce, proof }))));
         }
         self.prover.check(age, from, hello.nonce, &hello.proof)?;
-        self.charge_known(age, from)?;
-        self.push(Command::Join(Join {
+        let is_known = self.charge_known(age, from)?;
+        let command = Command::Join(Join {
             from,
             nonce: hello.nonce,
             client_id: hello.client_id,
             encoding: hello.encoding,
             session: hello.session,
             proven_ms: hello.proof.time_ms,
-        }))?;
+        });
+        if is_known {
+            self.push(command)?
+        } else {
+            self.push_of_stranger(command)?
+        }
         Ok(None)
     }
 
@@ -240,13 +245,18 @@ impl Gate {
             session: 0,
             proven_ms: age.as_millis() as u64,
         };
-        self.push(Command::OpenMove(join, command))
+        self.push_of_stranger(Command::OpenMove(join, command))
     }
 
-    fn on_leave(&self, from: PeerAddr, leave: &Leave) -> Result<(), DropReason> {
-        let entry = *self.peers.get(&from).ok_or(DropReason::UnknownPeer)?;
+    fn on_leave(&self, now: Instant, from: PeerAddr, leave: &Leave) -> Result<(), DropReason> {
+        let mut entry = self.peers.get_mut(&from).ok_or(DropReason::UnknownPeer)?;
         self.check_identity(&entry, leave.session, leave.client_id)?;
-        self.push(Command::Leave(entry.key))
+        if !self.budget.charge(self.age(now), &mut entry.account) {
+            return Err(DropReason::Rate);
+        }
+        let key = entry.key;
+        drop(entry);
+        self.push(Command::Leave(key))
     }
 
     fn check_identity(&self, entry: &Entry, session: u64, client_id: u32) -> Result<(), DropReason> {
@@ -259,10 +269,19 @@ impl Gate {
         Ok(())
     }
 
-    /// A peer that says hello again pays for it as for a move.
-    fn charge_known(&self, age: Duration, from: PeerAddr) -> Result<(), DropReason> {
-        let Some(mut entry) = self.peers.get_mut(&from) else { return Ok(()) };
-        if self.budget.charge(age, &mut entry.account) { Ok(()) } else { Err(DropReason::Rate) }
+    /// A peer that says hello again pays for it as for a move. False if there is none at `from`.
+    fn charge_known(&self, age: Duration, from: PeerAddr) -> Result<bool, DropReason> {
+        let Some(mut entry) = self.peers.get_mut(&from) else { return Ok(false) };
+        if self.budget.charge(age, &mut entry.account) { Ok(true) } else { Err(DropReason::Rate) }
+    }
+
+    /// Strangers have no account to charge; half of the queue is all they get, so that peers find room.
+    fn push_of_stranger(&self, command: Command) -> Result<(), DropReason> {
+        if self.queue.len() < self.queue.capacity() / 2 {
+            self.push(command)
+        } else {
+            Err(DropReason::QueueFull)
+        }
     }
 
     fn push(&self, command: Command) -> Result<(), DropReason> {

@@ -34,16 +34,17 @@ impl Server {
 
     /// The first move of an unknown address joins, where that is allowed.
     pub(super) fn on_open_move(&mut self, join: &Join, step: &Step) {
-        if self.gate.key_at(join.from).is_none() {
-            match self.check(join) {
+        let key = match self.gate.key_at(join.from) {
+            Some(_) if self.peer_at(join).is_none_or(|peer| peer.client_id != join.client_id) => {
+                return self.gate.count(DropReason::ClientId);
+            }
+            Some(key) => key,
+            None => match self.check(join) {
                 Ok(()) => self.admit_key(join),
                 Err(no) => return self.refuse(join, &no),
-            };
-        }
-        match self.gate.key_at(join.from) {
-            Some(key) => self.on_move(key, step),
-            None => self.gate.count(DropReason::PeerGone),
-        }
+            },
+        };
+        self.on_move(key, step);
     }
 
     fn peer_at(&self, join: &Join) -> Option<&Peer> {

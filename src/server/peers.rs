@@ -66,7 +66,8 @@ impl Applied {
 
     /// Notes a move newer than all before.
     pub(super) fn note(&mut self, sequence: u32) {
-        let is_first = self.newest == 0;
+        // 0 is a sequence too, once they have gone around.
+        let is_first = *self == Self::default();
         let step = sequence.wrapping_sub(self.newest);
         let shifted = self.history.checked_shl(step).unwrap_or(0);
         let newest_bit = 1_u32.checked_shl(step.wrapping_sub(1)).unwrap_or(0);

@@ -1,0 +1,10 @@
+//! The core through its seam: a server, clients and strangers joined in memory, with a clock of their own.
+//! No sockets, no threads, no waiting; whatever is random comes from a seed that a failure names.
+
+mod draw;
+mod hostile;
+mod joining;
+mod ledger;
+mod moving;
+mod pair;
+mod properties;
