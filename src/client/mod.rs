@@ -23,6 +23,9 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 const PROOF_USED_FOR: Duration = Duration::from_secs(1);
 const _: () = assert!(PROOF_USED_FOR.as_millis() < PROOF_LIFETIME.as_millis() / 2);
 
+/// So many snapshots must stay away before that counts as silence: at 1 Hz, one comes a second at best.
+const SILENCE_PERIODS_MIN: u32 = 4;
+
 /// How a [`Client`] plays.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientConfig {
@@ -30,7 +33,8 @@ pub struct ClientConfig {
     pub client_id: u32,
     /// How it wants its snapshots.
     pub encoding: Encoding,
-    /// If no snapshot arrives for so long, it says hello again and takes its player over.
+    /// If no snapshot arrives for so long, and for four tick periods, it says hello again and takes its
+    /// player over.
     pub silence: Duration,
 }
 
@@ -153,7 +157,7 @@ impl Client {
 
     /// Appends a hello to `out` if one is due, and says whether it did.
     pub fn poll(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
-        if self.phase == Phase::Playing && now.saturating_duration_since(self.heard) > self.config.silence {
+        if self.phase == Phase::Playing && now.saturating_duration_since(self.heard) > self.silence_max() {
             self.rejoin(now);
         }
         if self.phase != Phase::Joining || now < self.next_hello {
@@ -212,6 +216,11 @@ impl Client {
     /// Datagrams that were no message, or not for this client.
     pub fn ignored(&self) -> u64 {
         self.ignored
+    }
+
+    fn silence_max(&self) -> Duration {
+        let period = self.welcome.map_or(Duration::ZERO, |welcome| Duration::from_nanos(welcome.period_ns));
+        self.config.silence.max(period.saturating_mul(SILENCE_PERIODS_MIN))
     }
 
     fn session(&self) -> Option<u64> {

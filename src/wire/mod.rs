@@ -31,7 +31,7 @@ pub const LEAVE_BYTES: usize = 16;
 /// Length of a [`FromServer::Challenge`] on the wire, in bytes: never more than the hello that asked for it.
 pub const CHALLENGE_BYTES: usize = 36;
 /// Length of a [`FromServer::Welcome`] on the wire, in bytes.
-pub const WELCOME_BYTES: usize = 96;
+pub const WELCOME_BYTES: usize = 88;
 /// Length of a [`FromServer::Refusal`] on the wire, in bytes.
 pub const REFUSAL_BYTES: usize = 20;
 /// Length of a [`FromServer::Closed`] on the wire, in bytes.
