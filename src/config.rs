@@ -83,9 +83,9 @@ impl Config {
         (self.moves_per_second / 2).max(16)
     }
 
-    /// How many commands may wait for the next tick.
+    /// How many commands may wait for the next tick: always more than one peer may send at once.
     pub fn queue_places(&self) -> usize {
-        (self.max_peers * QUEUE_PLACES_PER_PEER).max(QUEUE_PLACES_MIN)
+        (self.max_peers * QUEUE_PLACES_PER_PEER).max(QUEUE_PLACES_MIN).max(2 * self.burst() as usize)
     }
 }
 

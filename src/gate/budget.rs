@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// How many datagrams a peer may send at once when it has just joined.
+const OPENING: u32 = 16;
+
 /// A rate limit, the same for all peers.
 ///
 /// The Generic Cell Rate Algorithm (ITU-T I.371): a peer's whole account is one time, so that it fits in its
@@ -15,13 +18,19 @@ pub(super) struct Budget {
 }
 
 /// When a peer's next datagram is due at its rate, as the age of the server.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Account(Duration);
 
 impl Budget {
     pub(super) fn new(per_second: u32, burst: u32) -> Self {
         let interval = Duration::from_secs(1) / per_second;
         Self { interval, tolerance: interval * burst.saturating_sub(1) }
+    }
+
+    /// The account of a peer that joins at `age`: good for [`OPENING`] datagrams at once, so that joining again and
+    /// again buys no bursts.
+    pub(super) fn open(&self, age: Duration) -> Account {
+        Account(age + self.tolerance.saturating_sub(self.interval * (OPENING - 1)))
     }
 
     /// Charges one datagram at `age`. False if the peer has sent too much; then nothing is charged.
@@ -41,9 +50,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_newcomer_has_a_small_burst() {
+        let budget = Budget::new(100, 50);
+        let mut account = budget.open(Duration::from_secs(9));
+        let burst = (0..50).filter(|_| budget.charge(Duration::from_secs(9), &mut account)).count();
+        assert_eq!(burst, 16);
+    }
+
+    #[test]
     fn a_burst_passes_and_then_the_rate() {
         let budget = Budget::new(100, 10);
-        let mut account = Account::default();
+        let mut account = Account(Duration::ZERO);
         let at = |ms| Duration::from_millis(ms);
         let burst = (0..50).filter(|_| budget.charge(at(1000), &mut account)).count();
         assert_eq!(burst, 10);

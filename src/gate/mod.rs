@@ -296,8 +296,9 @@ impl Gate {
     }
 
     /// From now on datagrams from `addr` that carry `session` and `client_id` are this peer's.
-    pub(crate) fn admit(&self, addr: PeerAddr, key: PeerKey, session: u64, client_id: u32) {
-        let entry = Entry { key, session, client_id, newest: 0, account: Account::default() };
+    pub(crate) fn admit(&self, now: Instant, addr: PeerAddr, key: PeerKey, session: u64, client_id: u32) {
+        let account = self.budget.open(self.age(now));
+        let entry = Entry { key, session, client_id, newest: 0, account };
         self.peers.insert(addr, entry);
     }
 

@@ -3,7 +3,7 @@
 use super::Server;
 use super::peers::Peer;
 use crate::gate::{DropReason, Join, PeerKey, Step};
-use crate::wire::{Encoding, FromServer, Refusal, RefusalReason, Welcome};
+use crate::wire::{ClosedReason, Encoding, FromServer, Refusal, RefusalReason, Welcome};
 
 /// Why a hello is answered with a refusal.
 struct No {
@@ -24,9 +24,9 @@ impl Server {
             Some(peer) if peer.nonce == join.nonce && peer.client_id == join.client_id => {
                 self.welcome_again(join)
             }
-            Some(peer) if join.proven_ms < peer.proven_ms => self.gate.count(DropReason::StaleHello),
+            _ if self.is_stale(join) => self.gate.count(DropReason::StaleHello),
             _ => match self.check(join) {
-                Ok(()) => self.admit(join),
+                Ok(()) => _ = self.admit(join),
                 Err(no) => self.refuse(join, &no),
             },
         }
@@ -40,11 +40,17 @@ impl Server {
             }
             Some(key) => key,
             None => match self.check(join) {
-                Ok(()) => self.admit_key(join),
+                Ok(()) => self.admit(join),
                 Err(no) => return self.refuse(join, &no),
             },
         };
         self.on_move(key, step);
+    }
+
+    /// Whether the hello is older than the one that its address, or its player, is played by.
+    fn is_stale(&self, join: &Join) -> bool {
+        let holder = self.peers.by_client(join.client_id).and_then(|key| self.peers.get(key));
+        self.peer_at(join).into_iter().chain(holder).any(|peer| join.proven_ms < peer.proven_ms)
     }
 
     fn peer_at(&self, join: &Join) -> Option<&Peer> {
@@ -82,16 +88,14 @@ impl Server {
         (left.as_millis().div_ceil(1000) as u32).max(1)
     }
 
-    fn admit(&mut self, join: &Join) {
-        let key = self.admit_key(join);
-        self.welcome(key);
-    }
-
-    /// Makes a peer of the client, with a session of its own. A player that it had goes with it.
-    fn admit_key(&mut self, join: &Join) -> PeerKey {
+    /// Makes a peer of the client, with a session of its own, and welcomes it. A player that it had goes with it.
+    fn admit(&mut self, join: &Join) -> PeerKey {
         let before = self.peers.by_client(join.client_id).and_then(|key| self.peers.remove(key));
         if let Some(before) = &before {
             self.gate.remove(before.addr);
+            if before.addr != join.from {
+                self.say_closed(before, ClosedReason::Replaced);
+            }
         }
         if let Some(other) = self.gate.key_at(join.from) {
             self.remove(other);
@@ -101,8 +105,9 @@ impl Server {
         peer.session_before = before.filter(|before| before.is_known_by(join.session)).map(|_| join.session);
         let session = peer.session;
         let key = self.peers.insert(peer);
-        self.gate.admit(join.from, key, session, join.client_id);
+        self.gate.admit(self.now, join.from, key, session, join.client_id);
         self.report.totals.joined += 1;
+        self.welcome(key);
         key
     }
 
@@ -143,13 +148,13 @@ impl Server {
             placed: u32::from(standing.is_some()),
             at: standing.map(|player| player.at).unwrap_or_default(),
         };
-        self.outbox.push((peer.addr, FromServer::Welcome(welcome)));
+        self.outbox.push_back((peer.addr, FromServer::Welcome(welcome)));
     }
 
     fn refuse(&mut self, join: &Join, no: &No) {
         self.gate.refuse(self.now, &join.from, counted_as(no.reason));
         let refusal = Refusal { nonce: join.nonce, reason: no.reason, detail: no.detail };
-        self.outbox.push((join.from, FromServer::Refusal(refusal)));
+        self.outbox.push_back((join.from, FromServer::Refusal(refusal)));
     }
 }
 

@@ -7,6 +7,7 @@ mod admission;
 mod batch;
 mod peers;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -84,7 +85,7 @@ pub struct Server {
     epoch: u64,
     closing: bool,
     /// Answers of the tick, sent before its snapshots.
-    outbox: Vec<(PeerAddr, FromServer)>,
+    outbox: VecDeque<(PeerAddr, FromServer)>,
     /// The place of the next peer that gets its snapshot of this tick.
     next_place: usize,
     silent: Vec<PeerKey>,
@@ -109,7 +110,7 @@ impl Server {
             sessions_drawn: 0,
             epoch: secret.derive("epoch").number(0),
             closing: false,
-            outbox: Vec::new(),
+            outbox: VecDeque::new(),
             next_place: 0,
             silent: Vec::new(),
             now,
@@ -123,10 +124,13 @@ impl Server {
         &self.gate
     }
 
-    /// Does the work of `tick`, which must be later than the last and at least 1: applies what has come in, in the order
-    /// received, and makes ready what [`Server::poll`] hands out.
+    /// Does the work of `tick`: applies what has come in, in the order received, and makes ready what
+    /// [`Server::poll`] hands out.
+    ///
+    /// # Panics
+    /// If `tick` is 0, or not later than the last: nobody may get two snapshots of one tick.
     pub fn tick(&mut self, now: Instant, tick: Tick) {
-        debug_assert!(tick > self.report.tick, "ticks only go forward");
+        assert!(tick > self.report.tick, "ticks only go forward: {tick:?} after {:?}", self.report.tick);
         self.start_tick(now, tick);
         self.drain();
         self.remove_silent();
@@ -159,7 +163,7 @@ impl Server {
         for place in 0..self.peers.end() {
             if let Some(peer) = self.peers.at(place) {
                 let closed = Closed { session: peer.session, reason };
-                self.outbox.push((peer.addr, FromServer::Closed(closed)));
+                self.outbox.push_back((peer.addr, FromServer::Closed(closed)));
             }
         }
     }
@@ -189,7 +193,7 @@ impl Server {
 impl Server {
     fn start_tick(&mut self, now: Instant, tick: Tick) {
         let totals = &mut self.report.totals;
-        totals.ticks_skipped += tick.since(self.report.tick).saturating_sub(1);
+        totals.ticks_skipped += tick.since(self.report.tick) - 1;
         totals.ticks += 1;
         self.report.tick = tick;
         self.now = now;
@@ -231,7 +235,10 @@ impl Server {
 
     fn on_leave(&mut self, key: PeerKey) {
         match self.remove(key) {
-            Some(_) => self.report.totals.left += 1,
+            Some(peer) => {
+                self.report.totals.left += 1;
+                self.say_closed(&peer, ClosedReason::Left);
+            }
             None => self.gate.count(DropReason::PeerGone),
         }
     }
@@ -243,8 +250,7 @@ impl Server {
         for key in silent.drain(..) {
             if let Some(peer) = self.remove(key) {
                 self.report.totals.timed_out += 1;
-                let closed = Closed { session: peer.session, reason: ClosedReason::TimedOut };
-                self.outbox.push((peer.addr, FromServer::Closed(closed)));
+                self.say_closed(&peer, ClosedReason::TimedOut);
             }
         }
         self.silent = silent;
@@ -258,6 +264,10 @@ impl Server {
             self.plain.on_gone(self.report.tick, peer.client_id);
         }
         Some(peer)
+    }
+
+    fn say_closed(&mut self, peer: &Peer, reason: ClosedReason) {
+        self.outbox.push_back((peer.addr, FromServer::Closed(Closed { session: peer.session, reason })));
     }
 
     fn snapshot_for(&mut self, place: usize, batch: &mut Batch) {

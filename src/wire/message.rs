@@ -205,7 +205,7 @@ pub struct Welcome {
     pub session: u64,
     /// Drawn anew at every start of the server: tick numbers of different epochs do not compare.
     pub epoch: u64,
-    /// The tick in which the client was admitted.
+    /// The tick in which this is sent.
     pub tick: Tick,
     /// The time from one tick to the next, in nanoseconds.
     pub period_ns: u64,
@@ -271,8 +271,10 @@ pub enum ClosedReason {
     ShuttingDown,
     /// Nothing came from the client for the timeout of the welcome.
     TimedOut,
-    /// The address began to play as another client id.
+    /// Its player is played from another address now.
     Replaced,
+    /// It has left: the answer to a leave.
+    Left,
 }
 
 /// What every snapshot begins with.

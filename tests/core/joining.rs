@@ -106,6 +106,8 @@ fn a_session_takes_its_player_over_to_a_new_address() {
     let second = net.welcomed(abroad, Hello { session: first.session, ..hello(7, 2) });
     assert_eq!((second.placed, second.at), (1, at(70, 0)));
     assert_eq!(net.server.gate().peers(), 1);
+    let replaced = Closed { session: first.session, reason: ClosedReason::Replaced };
+    assert!(net.mail(home).contains(&FromServer::Closed(replaced)), "its old address is told");
     net.say(home, step(7, first.session, 2, 71));
     net.say(abroad, step(7, second.session, 1, 72));
     net.step();
@@ -291,6 +293,20 @@ fn one_who_leaves_is_gone_from_the_next_snapshot_and_named_for_a_second() {
     net.step();
     assert!(net.snapshot(late).gone.is_empty());
     assert_eq!((net.totals().left, net.phase(leaver), net.phase(witness)), (1, Phase::Left, Phase::Playing));
+}
+
+#[test]
+fn a_leave_is_answered_until_nobody_is_left_to_answer() {
+    let mut net = Net::new(small());
+    let here = net.address();
+    let session = net.welcomed(here, hello(7, 1)).session;
+    net.mail(here);
+    net.say(here, Leave { client_id: 7, session });
+    net.step();
+    assert_eq!(net.mail(here), [FromServer::Closed(Closed { session, reason: ClosedReason::Left })]);
+    net.say(here, Leave { client_id: 7, session });
+    net.step();
+    assert_eq!((net.mail(here), net.drops(DropReason::UnknownPeer)), (vec![], 1));
 }
 
 #[test]

@@ -52,7 +52,8 @@ impl Ledger {
         }
         match decode_server(bytes).expect("a server sends messages") {
             FromServer::Challenge(challenge) => self.on_challenge(to, challenge.nonce, &challenge.proof),
-            FromServer::Welcome(_) => self.welcomes += 1,
+            // The welcome of an open join answers a move, which counts by itself.
+            FromServer::Welcome(welcome) => self.welcomes += u64::from(welcome.nonce != 0),
             _ => {}
         }
     }

@@ -184,17 +184,26 @@ fn a_flood_of_proven_hellos_costs_no_peer_a_move() {
 
 #[test]
 fn what_does_not_fit_into_the_queue_is_counted() {
-    let mut net = Net::new(Config { max_peers: 1, moves_per_second: 100_000, ..Config::default() });
-    let here = net.address();
-    let session = net.welcomed(here, hello(7, 1)).session;
-    let places = net.server.config().queue_places() as u32;
-    (1..=places + 100).for_each(|n| net.say(here, step(7, session, n, n as i32)));
-    assert_eq!((net.server.gate().queued(), net.drops(DropReason::QueueFull)), (places as usize, 100));
+    let mut net = Net::new(Config { max_peers: 64, ..Config::default() });
+    let peers: Vec<_> = (0..64).map(|id| (id, net.address())).collect();
+    let sessions: Vec<u64> =
+        peers.iter().map(|&(id, from)| net.welcomed(from, hello(id, 1)).session).collect();
+    net.pass(Duration::from_secs(2));
+    for n in 1..=100 {
+        for (&(id, from), &session) in peers.iter().zip(&sessions) {
+            net.say(from, step(id, session, n, n as i32));
+        }
+    }
+    let places = net.server.config().queue_places();
+    assert_eq!(
+        (net.server.gate().queued(), net.drops(DropReason::QueueFull)),
+        (places, 6_400 - places as u64)
+    );
     net.step();
-    assert_eq!((net.true_at(7), net.server.report().commands), (Some(at(places as i32, 0)), places as usize));
-    net.say(here, step(7, session, places + 101, -1));
+    assert_eq!((net.true_at(63), net.server.report().commands), (Some(at(64, 0)), places));
+    net.say(peers[63].1, step(63, sessions[63], 101, -1));
     net.step();
-    assert_eq!(net.true_at(7), Some(at(-1, 0)), "the queue is empty again");
+    assert_eq!(net.true_at(63), Some(at(-1, 0)), "the queue is empty again");
 }
 
 #[test]
