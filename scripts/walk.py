@@ -22,7 +22,7 @@ FORMS = {
 COUNT, GONE_BYTES, PLAYER = struct.Struct("<Q"), 4, struct.Struct("<IiiI")  # client id, x, y, state
 REFUSED = ("it speaks version {}", "it is full", "another plays as this client id; try again in {} s",
            "this client id may not play", "it does not know this encoding", "it is about to stop")
-CLOSED_FOR = ("it has stopped", "it heard nothing for too long", "another plays in this place")
+CLOSED_FOR = ("it has stopped", "it heard nothing for too long", "another plays in this place", "it has left")
 
 
 class Client:
