@@ -4,7 +4,7 @@
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 
 use super::UDP_PAYLOAD_MAX;
-use super::message::{FromClient, FromServer};
+use super::message::{FromClient, FromServer, PLAIN_TAG, SnapshotHeader};
 
 /// Without the limit a hostile length makes bincode reserve memory for it before it reads on.
 type Format = Configuration<LittleEndian, Fixint, Limit<UDP_PAYLOAD_MAX>>;
@@ -33,6 +33,12 @@ pub fn decode_client(bytes: &[u8]) -> Result<FromClient, DecodeError> {
 /// Reads what a server sent. Allocates at most what `bytes` can hold.
 pub fn decode_server(bytes: &[u8]) -> Result<FromServer, DecodeError> {
     decode(bytes)
+}
+
+/// Reads the header of a snapshot and nothing behind it. `None` if the bytes do not begin as a snapshot.
+pub fn snapshot_header(bytes: &[u8]) -> Option<SnapshotHeader> {
+    let ((tag, header), _): ((u32, SnapshotHeader), _) = bincode::decode_from_slice(bytes, FORMAT).ok()?;
+    (tag == PLAIN_TAG).then_some(header)
 }
 
 /// Appends a client's message to `out`.

@@ -7,7 +7,7 @@
 mod codec;
 mod message;
 
-pub use codec::{DecodeError, decode_client, decode_server, encode_client, encode_server};
+pub use codec::{DecodeError, decode_client, decode_server, encode_client, encode_server, snapshot_header};
 pub(crate) use codec::{encode_part, encode_reply, hello_prefix};
 pub(crate) use message::PLAIN_TAG;
 pub use message::{
