@@ -1,0 +1,448 @@
+//! Many clients in one process and one thread, each on its own socket, and what they saw.
+//!
+//! One loop visits each bot at its own phase of the move period: it takes in what is pending and makes the
+//! bot's move. No wake-up per socket: those are work for the kernel at the time of the server's send, and
+//! would be charged to the server.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::age::{Ages, Standing};
+use super::bot::{self, Bot, Shared};
+use super::machine;
+use super::refusal_in_words;
+use super::report::{BotsReport, Findings, histogram};
+use super::tally::Counts;
+use super::walk::{Area, Walk, Walks};
+use crate::client::ClientConfig;
+use crate::secret::Secret;
+use crate::wire::Encoding;
+
+/// Most clients of a run: Linux hands out 28,232 local ports unless told otherwise.
+pub const CLIENTS_MAX: usize = 28_000;
+/// The slowest rate of moves, in Hz; the server hears something within any timeout that it may have.
+pub const RATE_MIN_HZ: f64 = 0.1;
+/// The fastest rate of moves, in Hz: that of the fastest server's ticks.
+pub const RATE_MAX_HZ: f64 = 1_000.0;
+
+/// Up to so many clients all decode in full; of more, a sample.
+const ALL_DECODE: usize = 1_000;
+/// Of more, one in so many that at least this many decode.
+const SAMPLE: usize = 100;
+/// Hellos at most in a second, so that joining floods nobody: 10,000 clients in two and a half seconds.
+const HELLOS_PER_SECOND: u32 = 4_000;
+/// Every bot is visited at least this often, whatever its rate: its queue holds about 90 small snapshots.
+const VISIT_AFTER_MAX: Duration = Duration::from_millis(50);
+/// The loop sleeps no shorter: a bot's turn comes so much late at most, and the loop wakes up no more often.
+const SLEEP_MIN: Duration = Duration::from_micros(200);
+/// Ages taken per second: a small part of a core.
+const AGES_PER_SECOND: u32 = 250_000;
+/// How often the caller hears of the progress.
+const PROGRESS_AFTER: Duration = Duration::from_millis(100);
+/// Files that the process has open besides the sockets of the bots, generously.
+const OTHER_FILES: u64 = 64;
+
+/// What the bots are to do.
+#[derive(Clone, Debug)]
+pub struct BotsConfig {
+    /// The server that they play on.
+    pub server: SocketAddr,
+    /// How many: 1 to [`CLIENTS_MAX`].
+    pub clients: usize,
+    /// The client id of the first; the others have the following ones.
+    pub first_id: u32,
+    /// Moves of each per second: [`RATE_MIN_HZ`] to [`RATE_MAX_HZ`].
+    pub rate_hz: f64,
+    /// The time over which everything is counted.
+    pub duration: Duration,
+    /// The time between the last join and the duration.
+    pub warmup: Duration,
+    /// How they walk.
+    pub walk: Walk,
+    /// Where they walk.
+    pub area: Area,
+    /// How they want their snapshots.
+    pub encoding: Encoding,
+    /// The same seed, the same ways.
+    pub seed: u64,
+}
+
+/// How far a run has got.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// What it does.
+    pub stage: Stage,
+    /// How many clients have joined.
+    pub joined: usize,
+    /// How long this stage has taken.
+    pub elapsed: Duration,
+    /// How long it takes at most.
+    pub total: Duration,
+}
+
+/// What a run does, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The clients join.
+    Joining,
+    /// They play, and nothing counts.
+    WarmingUp,
+    /// They play, and everything counts.
+    Counting,
+}
+
+/// Runs the bots from hello to leave. Everything random in their datagrams comes from `secret`; in their ways,
+/// from the seed.
+///
+/// # Errors
+/// If sockets cannot be opened, a value of `config` is out of bounds, or nobody could join.
+pub fn run(
+    config: &BotsConfig,
+    secret: &Secret,
+    progress: &mut dyn FnMut(Progress),
+) -> io::Result<BotsReport> {
+    check(config)?;
+    let mut fleet = Fleet::open(config, secret)?;
+    fleet.join(progress)?;
+    fleet.play(Stage::WarmingUp, config.warmup, progress);
+    let report = fleet.count(progress);
+    fleet.leave();
+    Ok(report)
+}
+
+fn check(config: &BotsConfig) -> io::Result<()> {
+    let wrong = |told: String| Err(io::Error::new(io::ErrorKind::InvalidInput, told));
+    if !(1..=CLIENTS_MAX).contains(&config.clients) {
+        return wrong(format!("a run has 1 to {CLIENTS_MAX} clients, not {}", config.clients));
+    }
+    if !(RATE_MIN_HZ..=RATE_MAX_HZ).contains(&config.rate_hz) {
+        return wrong(format!("bots move at {RATE_MIN_HZ} to {RATE_MAX_HZ} Hz, not {}", config.rate_hz));
+    }
+    if u32::try_from(config.clients).ok().and_then(|n| config.first_id.checked_add(n)).is_none() {
+        return wrong(format!("there are no {} client ids from {} on", config.clients, config.first_id));
+    }
+    Ok(())
+}
+
+/// Of so many clients, every which one decodes.
+fn sample_stride(clients: usize) -> usize {
+    if clients <= ALL_DECODE { 1 } else { clients / SAMPLE }
+}
+
+/// All bots, and the loop over them.
+struct Fleet<'a> {
+    config: &'a BotsConfig,
+    bots: Vec<Bot>,
+    shared: Shared,
+    walks: Walks,
+    standing: Vec<Standing>,
+    schedule: Schedule,
+    ages: Ages,
+    /// When the next sample of ages is due; `None` while nothing counts.
+    next_sample: Option<Instant>,
+    /// The bot that the next sample is of.
+    sampled: usize,
+    next_progress: Instant,
+}
+
+impl<'a> Fleet<'a> {
+    fn open(config: &'a BotsConfig, secret: &Secret) -> io::Result<Self> {
+        machine::allow_files(config.clients as u64 + OTHER_FILES)?;
+        let sockets = (0..config.clients).map(|_| bot::open(config.server));
+        let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
+        let now = machine::now();
+        let stride = sample_stride(config.clients);
+        let bots = sockets.into_iter().enumerate().map(|(index, socket)| {
+            let client_id = config.first_id + index as u32;
+            let decode = index % stride == 0;
+            let client = ClientConfig { encoding: config.encoding, decode, ..ClientConfig::new(client_id) };
+            let joins_at = now + Duration::from_secs(1) / HELLOS_PER_SECOND * index as u32;
+            Bot::new(client, &secret.derive(&format!("bot {client_id}")), socket, joins_at)
+        });
+        Ok(Self {
+            bots: bots.collect(),
+            shared: Shared::new(now),
+            walks: Walks::new(config.walk, config.area, config.clients, config.seed),
+            standing: vec![Standing::default(); config.clients],
+            schedule: Schedule::new(now, config.clients, config.rate_hz),
+            ages: Ages::new(),
+            next_sample: None,
+            sampled: 0,
+            next_progress: now,
+            config,
+        })
+    }
+
+    /// Until all have joined or the time for it has passed.
+    fn join(&mut self, progress: &mut dyn FnMut(Progress)) -> io::Result<()> {
+        let limit = Duration::from_secs(10) + Duration::from_micros(500) * self.config.clients as u32;
+        self.play(Stage::Joining, limit, progress);
+        if self.shared.joined > 0 {
+            return Ok(());
+        }
+        let why = match &self.shared.refusal {
+            Some(refusal) => refusal_in_words(refusal),
+            None => format!("nobody answers at {}", self.config.server),
+        };
+        Err(io::Error::other(format!("no client could join: {why}")))
+    }
+
+    /// Visits bots until the stage has taken its time.
+    fn play(&mut self, stage: Stage, total: Duration, progress: &mut dyn FnMut(Progress)) -> Instant {
+        let begun = machine::now();
+        loop {
+            let now = machine::now();
+            let elapsed = now.saturating_duration_since(begun);
+            if now >= self.next_progress {
+                self.next_progress = now + PROGRESS_AFTER;
+                progress(Progress { stage, joined: self.shared.joined, elapsed, total });
+            }
+            let have_joined = stage == Stage::Joining && self.shared.joined == self.bots.len();
+            if elapsed >= total || have_joined {
+                return now;
+            }
+            match self.schedule.next(now) {
+                Turn::Visit { bot, moves } => self.visit(now, bot, moves),
+                Turn::Sleep(time) => machine::sleep(time.min(total - elapsed)),
+            }
+        }
+    }
+
+    fn visit(&mut self, now: Instant, index: usize, moves: Option<u64>) {
+        let bot = &mut self.bots[index];
+        bot.visit(now, &mut self.shared);
+        if let (Some(round), true) = (moves, bot.is_playing()) {
+            bot.make_move(self.walks.step(index, round), &mut self.shared);
+        }
+        self.standing[index] = Standing::from((&*bot, self.walks.at(index)));
+        if self.next_sample.is_some_and(|due| due <= now) {
+            self.sample_next(now);
+        }
+    }
+}
+
+/// What is counted.
+impl Fleet<'_> {
+    fn count(&mut self, progress: &mut dyn FnMut(Progress)) -> BotsReport {
+        let losses_before = self.queue_losses();
+        let cpu_before = machine::cpu_time();
+        let begun = machine::now();
+        self.start(begun);
+        let ended = self.play(Stage::Counting, self.config.duration, progress);
+        let cpu_time = machine::cpu_time().zip(cpu_before).map(|(after, before)| after - before);
+        self.stop(ended);
+        self.play(Stage::Counting, self.on_its_way(), &mut |_| {});
+        let losses = self.queue_losses().zip(losses_before).map(|(after, before)| after - before);
+        (0..self.bots.len()).for_each(|index| self.sample(index));
+        self.report(ended - begun, cpu_time, losses)
+    }
+
+    fn start(&mut self, now: Instant) {
+        let time = self.shared.since_began(now);
+        self.shared.epochs.start(time);
+        self.bots.iter_mut().for_each(|bot| bot.tally.start(time));
+        self.next_sample = Some(now);
+    }
+
+    fn stop(&mut self, now: Instant) {
+        let time = self.shared.since_began(now);
+        self.shared.epochs.stop(time);
+        self.bots.iter_mut().for_each(|bot| bot.tally.stop(time));
+        self.next_sample = None;
+    }
+
+    /// How long what was sent in the duration may still be on its way: a move waits for a tick, its
+    /// acknowledgement for a visit.
+    fn on_its_way(&self) -> Duration {
+        let period = self.shared.epochs.current().map_or(Duration::ZERO, |epoch| epoch.clock().period());
+        Duration::from_millis(100) + (period + self.schedule.visit_after()) * 2
+    }
+
+    /// Takes the ages of the next bot that decodes.
+    fn sample_next(&mut self, now: Instant) {
+        let stride = sample_stride(self.bots.len());
+        self.sampled = (self.sampled + stride) % self.bots.len().next_multiple_of(stride);
+        self.sample(self.sampled);
+        self.next_sample = Some(now + Duration::from_secs(1) / AGES_PER_SECOND * self.bots.len() as u32);
+    }
+
+    fn sample(&mut self, index: usize) {
+        let bot = &self.bots[index];
+        if let (Some(viewer), true) = (bot.viewer(index), bot.decodes()) {
+            let first = self.config.first_id;
+            let known = bot.client().world().players();
+            let told = known.map(|known| (known.player.client_id.wrapping_sub(first) as usize, known.told));
+            self.ages.sample(viewer, told, &self.standing);
+        }
+    }
+
+    fn queue_losses(&self) -> Option<u64> {
+        machine::queue_losses(self.bots.iter().map(Bot::socket))
+    }
+
+    fn report(&mut self, measured: Duration, cpu_time: Option<Duration>, losses: Option<u64>) -> BotsReport {
+        let mut counts = Counts::default();
+        let mut players_seen = histogram();
+        for bot in &mut self.bots {
+            counts.add(&bot.tally.finish(&self.shared.epochs));
+            if bot.decodes() && bot.has_joined() {
+                players_seen.saturating_record(bot.client().world().len() as u64);
+            }
+        }
+        let bots = self.bots.iter();
+        let current = self.shared.epochs.current();
+        let findings = Findings {
+            clients: self.bots.len() as u64,
+            joined: self.shared.joined as u64,
+            clients_decoded: bots.clone().filter(|bot| bot.decodes()).count() as u64,
+            counts,
+            socket_queue_losses: losses,
+            ticks_seen: self.shared.epochs.ticks_seen(),
+            measured,
+            snapshot_bytes: &self.shared.snapshot_bytes,
+            players_seen: &players_seen,
+            ages: &self.ages,
+            tick_period: current.map_or(Duration::ZERO, |epoch| epoch.clock().period()),
+            decode_errors: bots.clone().map(|bot| bot.client().malformed()).sum(),
+            resumes: bots.clone().filter(|bot| bot.tally.has_come_back()).count() as u64,
+            outage: bots.filter_map(|bot| bot.tally.outage()).max(),
+            cpu_time,
+        };
+        findings.report()
+    }
+
+    /// All leave, spread over a period like moves.
+    fn leave(&mut self) {
+        let mut left = 0;
+        while left < self.bots.len() {
+            match self.schedule.next(machine::now()) {
+                Turn::Visit { bot, .. } => {
+                    self.bots[bot].leave(&mut self.shared);
+                    left += 1;
+                }
+                Turn::Sleep(time) => machine::sleep(time),
+            }
+        }
+    }
+}
+
+/// Whose turn is it? The bots take turns, each at its own phase of the period.
+#[derive(Debug)]
+struct Schedule {
+    began: Instant,
+    bots: u64,
+    move_period: Duration,
+    /// Visits of a bot for each of its moves.
+    visits_per_move: u64,
+    /// How many visits have been made, of all bots.
+    visits: u64,
+}
+
+/// What to do now.
+#[derive(Debug, PartialEq, Eq)]
+enum Turn {
+    /// Visit a bot. Where it is to make a move too, the number of its round stands with it.
+    Visit { bot: usize, moves: Option<u64> },
+    /// Nobody is due for so long.
+    Sleep(Duration),
+}
+
+impl Schedule {
+    fn new(began: Instant, bots: usize, rate_hz: f64) -> Self {
+        let move_period = Duration::from_secs_f64(1.0 / rate_hz);
+        let visits_per_move = move_period.as_nanos().div_ceil(VISIT_AFTER_MAX.as_nanos()) as u64;
+        Self { began, bots: bots as u64, move_period, visits_per_move, visits: 0 }
+    }
+
+    /// The time between two visits of one bot.
+    fn visit_after(&self) -> Duration {
+        self.move_period / self.visits_per_move as u32
+    }
+
+    fn next(&mut self, now: Instant) -> Turn {
+        let due = self.due(self.visits);
+        if let Some(early) = due.checked_duration_since(now).filter(|early| !early.is_zero()) {
+            return Turn::Sleep(early.max(SLEEP_MIN));
+        }
+        self.skip_what_is_lost(now);
+        let (bot, round) = ((self.visits % self.bots) as usize, self.visits / self.bots);
+        self.visits += 1;
+        let moves = (round % self.visits_per_move == 0).then_some(round / self.visits_per_move);
+        Turn::Visit { bot, moves }
+    }
+
+    fn due(&self, visit: u64) -> Instant {
+        let since_began = u128::from(visit) * self.visit_after().as_nanos() / u128::from(self.bots);
+        self.began + Duration::from_nanos(u64::try_from(since_began).unwrap_or(u64::MAX))
+    }
+
+    /// Where the loop is late by more than a round, it skips whole rounds, and everyone keeps its phase.
+    fn skip_what_is_lost(&mut self, now: Instant) {
+        let late = now.saturating_duration_since(self.due(self.visits));
+        let rounds = (late.as_nanos() / self.visit_after().as_nanos().max(1)) as u64;
+        self.visits += rounds * self.bots;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turns(schedule: &mut Schedule, now: Instant) -> Vec<(usize, Option<u64>)> {
+        let visit = |turn| match turn {
+            Turn::Visit { bot, moves } => Some((bot, moves)),
+            Turn::Sleep(_) => None,
+        };
+        std::iter::from_fn(|| visit(schedule.next(now))).collect()
+    }
+
+    #[test]
+    fn visits_are_spread_evenly_over_the_period() {
+        let began = machine::now();
+        let mut schedule = Schedule::new(began, 4, 25.0);
+        assert_eq!(turns(&mut schedule, began), [(0, Some(0))]);
+        assert_eq!(schedule.next(began), Turn::Sleep(Duration::from_millis(10)));
+        assert_eq!(turns(&mut schedule, began + Duration::from_millis(20)), [(1, Some(0)), (2, Some(0))]);
+        assert_eq!(
+            schedule.next(began + Duration::from_micros(29_999)),
+            Turn::Sleep(SLEEP_MIN),
+            "no shorter sleep"
+        );
+        let next_round = turns(&mut schedule, began + Duration::from_millis(40));
+        assert_eq!(next_round, [(3, Some(0)), (0, Some(1))]);
+    }
+
+    #[test]
+    fn a_slow_bot_is_visited_between_its_moves() {
+        let began = machine::now();
+        let mut schedule = Schedule::new(began, 1, 5.0);
+        assert_eq!(schedule.visit_after(), Duration::from_millis(50));
+        let mut moves = Vec::new();
+        for ms in (0..=400).step_by(50) {
+            moves.extend(turns(&mut schedule, began + Duration::from_millis(ms)));
+        }
+        let rounds: Vec<_> = moves.iter().map(|(_, round)| *round).collect();
+        let (none, round) = ([None; 3], |round| [Some(round)]);
+        assert_eq!(rounds, [&round(0)[..], &none, &round(1), &none, &round(2)].concat());
+    }
+
+    #[test]
+    fn a_late_loop_skips_whole_rounds_and_everyone_keeps_its_phase() {
+        let began = machine::now();
+        let mut schedule = Schedule::new(began, 4, 25.0);
+        turns(&mut schedule, began);
+        let late = turns(&mut schedule, began + Duration::from_millis(205));
+        assert_eq!(late.first(), Some(&(1, Some(4))));
+        assert_eq!(late.last(), Some(&(0, Some(5))));
+    }
+
+    #[test]
+    fn all_decode_up_to_a_thousand_and_of_more_an_even_sample_of_a_hundred() {
+        for clients in [1, 999, 1_000, 1_001, 1_999, 2_000, 10_000, 12_345] {
+            let decoding = (0..clients).step_by(sample_stride(clients)).count();
+            assert!(decoding == clients || (clients > 1_000 && decoding >= 100), "{clients}");
+        }
+        assert_eq!((0..10_000).step_by(sample_stride(10_000)).count(), 100);
+    }
+}

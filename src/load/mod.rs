@@ -1,0 +1,42 @@
+//! What can it hold? Clients that play by themselves, counted, and the quick look.
+//!
+//! [`bots`] runs many clients in one process and says what they saw; [`send`] is one client that makes one
+//! move. Both are libraries: the command line only asks and prints.
+
+mod age;
+mod bot;
+pub mod bots;
+mod machine;
+mod report;
+pub mod send;
+mod tally;
+mod walk;
+
+pub use report::BotsReport;
+pub use walk::{Area, AreaError, Walk, Walks};
+
+use crate::wire::{ClosedReason, Refusal, RefusalReason};
+
+/// Why the server does not let a client play, in words.
+pub fn refusal_in_words(refusal: &Refusal) -> String {
+    let detail = refusal.detail;
+    match refusal.reason {
+        RefusalReason::Version => format!("the server speaks version {detail} of the protocol"),
+        RefusalReason::Full => "the server is full".into(),
+        RefusalReason::ClientIdInUse => {
+            format!("another client plays as this client id; if it stays silent, it is gone in {detail} s")
+        }
+        RefusalReason::ClientIdNotAllowed => "the server does not let this client id play".into(),
+        RefusalReason::Encoding => "the server does not know this encoding".into(),
+        RefusalReason::ShuttingDown => "the server is about to stop".into(),
+    }
+}
+
+/// Why the server ended a session, in words.
+pub fn closed_in_words(reason: ClosedReason) -> &'static str {
+    match reason {
+        ClosedReason::ShuttingDown => "the server has stopped",
+        ClosedReason::TimedOut => "the server had heard nothing for too long",
+        ClosedReason::Replaced => "another client plays at this address",
+    }
+}

@@ -1,0 +1,560 @@
+//! What the bots count: ticks, snapshots, moves and gaps. Arithmetic over ticks and times, without sockets.
+//!
+//! Time is the time since the run began. A snapshot belongs to the duration by its tick, whenever it is read
+//! from the socket: ticks that fell due within the duration, by the bots' own clock.
+
+use std::time::Duration;
+
+use crate::wire::{Tick, Welcome};
+
+/// A tick set remembers no more ticks than this behind its first: a day at 1000 Hz.
+const TICKS_MAX: u64 = 86_400_000;
+
+/// The server's clock as the bots see it: tick `n` fell due `n` periods after its start.
+///
+/// Nothing arrives before it was sent, so the start is where the earliest arrival of all puts it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ServerClock {
+    period_ns: u64,
+    start_ns: i128,
+}
+
+impl ServerClock {
+    fn new(period_ns: u64) -> Self {
+        // A server's slowest rate is 1 Hz; within this bound the arithmetic cannot overflow.
+        Self { period_ns: period_ns.clamp(1, 1 << 40), start_ns: i128::MAX }
+    }
+
+    fn on_heard(&mut self, now: Duration, tick: Tick) {
+        let since_start = i128::from(tick.0) * i128::from(self.period_ns);
+        self.start_ns = self.start_ns.min(nanos(now) - since_start);
+    }
+
+    /// The last tick that has fallen due.
+    pub(super) fn tick_at(&self, now: Duration) -> Tick {
+        let since_start = nanos(now).saturating_sub(self.start_ns).max(0);
+        Tick(u64::try_from(since_start / i128::from(self.period_ns)).unwrap_or(u64::MAX))
+    }
+
+    /// The time from one tick to the next.
+    pub(super) fn period(&self) -> Duration {
+        Duration::from_nanos(self.period_ns)
+    }
+}
+
+fn nanos(time: Duration) -> i128 {
+    i128::try_from(time.as_nanos()).unwrap_or(i128::MAX)
+}
+
+/// One start of the server: tick numbers of different epochs do not compare.
+#[derive(Debug)]
+pub(super) struct Epoch {
+    id: u64,
+    clock: ServerClock,
+    /// The ticks of the duration, both inclusive; none before it has begun.
+    from: Tick,
+    until: Tick,
+    newest: Tick,
+    seen: TickSet,
+}
+
+impl Epoch {
+    fn new(welcome: &Welcome, from: Tick) -> Self {
+        let clock = ServerClock::new(welcome.period_ns);
+        let seen = TickSet::default();
+        Self { id: welcome.epoch, clock, from, until: Tick(u64::MAX), newest: welcome.tick, seen }
+    }
+
+    fn holds(&self, tick: Tick) -> bool {
+        (self.from..=self.until).contains(&tick)
+    }
+
+    /// The newest tick that any bot has heard of.
+    pub(super) fn newest(&self) -> Tick {
+        self.newest
+    }
+
+    /// The server's clock.
+    pub(super) fn clock(&self) -> &ServerClock {
+        &self.clock
+    }
+}
+
+/// All starts of the server during a run, the current one last.
+///
+/// [`Epochs::on_welcome`] and [`Epochs::on_snapshot`] with everything heard; [`Epochs::start`] and
+/// [`Epochs::stop`] at both ends of the duration.
+#[derive(Debug, Default)]
+pub(super) struct Epochs {
+    list: Vec<Epoch>,
+    has_started: bool,
+}
+
+impl Epochs {
+    /// The place of the welcome's epoch.
+    pub(super) fn on_welcome(&mut self, now: Duration, welcome: &Welcome) -> usize {
+        let known = self.list.iter().rposition(|epoch| epoch.id == welcome.epoch);
+        let index = known.unwrap_or_else(|| {
+            let from = if self.has_started { welcome.tick } else { Tick(u64::MAX) };
+            self.list.push(Epoch::new(welcome, from));
+            self.list.len() - 1
+        });
+        self.list[index].clock.on_heard(now, welcome.tick);
+        index
+    }
+
+    pub(super) fn on_snapshot(&mut self, now: Duration, index: usize, tick: Tick) {
+        let epoch = &mut self.list[index];
+        epoch.newest = epoch.newest.max(tick);
+        epoch.clock.on_heard(now, tick);
+        if epoch.holds(tick) {
+            epoch.seen.insert(tick);
+        }
+    }
+
+    /// The duration begins: the ticks that fall due from now on count.
+    pub(super) fn start(&mut self, now: Duration) {
+        self.has_started = true;
+        if let Some(epoch) = self.list.last_mut() {
+            epoch.from = Tick(epoch.clock.tick_at(now).0.saturating_add(1));
+        }
+    }
+
+    /// The duration ends: the ticks that fall due from now on do not count.
+    pub(super) fn stop(&mut self, now: Duration) {
+        if let Some(epoch) = self.list.last_mut() {
+            epoch.until = epoch.clock.tick_at(now);
+        }
+    }
+
+    pub(super) fn current(&self) -> Option<&Epoch> {
+        self.list.last()
+    }
+
+    pub(super) fn at(&self, index: usize) -> &Epoch {
+        &self.list[index]
+    }
+
+    /// How many different ticks of the duration some bot has heard of.
+    pub(super) fn ticks_seen(&self) -> u64 {
+        self.list.iter().map(|epoch| epoch.seen.count).sum()
+    }
+
+    /// The last tick of the duration in the epoch. Where a newer one came, this one ended with the last tick
+    /// heard of it, and the time until the server was back is an outage, not a loss.
+    fn last(&self, index: usize) -> Tick {
+        let epoch = &self.list[index];
+        if index + 1 < self.list.len() { epoch.newest } else { epoch.until }
+    }
+}
+
+#[derive(Debug, Default)]
+struct TickSet {
+    first: Option<Tick>,
+    bits: Vec<u64>,
+    count: u64,
+}
+
+impl TickSet {
+    fn insert(&mut self, tick: Tick) {
+        // One word of room for ticks that arrive before an earlier one.
+        let first = *self.first.get_or_insert(Tick(tick.0.saturating_sub(64)));
+        let place = tick.since(first);
+        if tick < first || place > TICKS_MAX {
+            return;
+        }
+        let (word, bit) = ((place / 64) as usize, 1 << (place % 64));
+        if word >= self.bits.len() {
+            self.bits.resize(word + 1, 0);
+        }
+        self.count += u64::from(self.bits[word] & bit == 0);
+        self.bits[word] |= bit;
+    }
+}
+
+/// The snapshots of one session of one bot.
+#[derive(Debug)]
+pub(super) struct SessionTally {
+    /// The place of its epoch.
+    pub(super) epoch: usize,
+    /// The tick in which it was admitted.
+    pub(super) joined: Tick,
+    first: Option<Tick>,
+    newest: Tick,
+    /// Bit `i` stands for the tick `newest - i`.
+    window: u64,
+    received: u64,
+}
+
+impl SessionTally {
+    fn new(epoch: usize, joined: Tick) -> Self {
+        Self { epoch, joined, first: None, newest: joined, window: 0, received: 0 }
+    }
+
+    /// Whether this is one of the duration that was not there yet.
+    fn on_snapshot(&mut self, tick: Tick, epoch: &Epoch) -> bool {
+        let ahead = tick.since(self.newest);
+        let bit = bit_at(self.newest.since(tick));
+        if ahead > 0 {
+            self.window = shifted(self.window, ahead) | 1;
+            self.newest = tick;
+        } else if bit == 0 || self.window & bit != 0 {
+            return false;
+        } else {
+            self.window |= bit;
+        }
+        let counts = epoch.holds(tick) && tick >= *self.first.get_or_insert(tick);
+        self.received += u64::from(counts);
+        counts
+    }
+
+    /// How many should have come up to `last`. A session that received none in the duration should have had
+    /// them all.
+    fn expected(&self, epoch: &Epoch, last: Tick) -> u64 {
+        let first = self.first.unwrap_or_else(|| self.joined.max(epoch.from));
+        let last = last.min(epoch.until);
+        if first > last { 0 } else { last.since(first).saturating_add(1) }
+    }
+}
+
+/// Which of the moves of a session have been acknowledged, of those sent in the duration.
+#[derive(Debug, Default)]
+struct MoveTally {
+    /// The sequences sent in the duration, from the first to the last; 0 = none.
+    first: u32,
+    last: u32,
+    newest: u32,
+    /// Bit `i` stands for the sequence `newest - i`.
+    known: u64,
+    applied: u64,
+}
+
+impl MoveTally {
+    fn on_sent(&mut self, sequence: u32) {
+        if self.first == 0 {
+            self.first = sequence;
+        }
+        self.last = sequence;
+    }
+
+    fn on_applied(&mut self, applied: u32, history: u32) {
+        if applied == 0 {
+            return;
+        }
+        let told = 1 | u64::from(history) << 1;
+        let told = if applied >= self.newest {
+            self.known = shifted(self.known, u64::from(applied - self.newest));
+            self.newest = applied;
+            told
+        } else {
+            shifted(told, u64::from(self.newest - applied))
+        };
+        self.applied += u64::from((told & !self.known & self.counted()).count_ones());
+        self.known |= told;
+    }
+
+    /// The bits of the sequences that count.
+    fn counted(&self) -> u64 {
+        if self.first == 0 || self.newest < self.first {
+            return 0;
+        }
+        let reach = u64::from(self.newest - self.first) + 1;
+        let not_before_first = !shifted(u64::MAX, reach);
+        let not_after_last = shifted(u64::MAX, u64::from(self.newest.saturating_sub(self.last)));
+        not_before_first & not_after_last
+    }
+}
+
+fn shifted(bits: u64, by: u64) -> u64 {
+    u32::try_from(by).ok().and_then(|by| bits.checked_shl(by)).unwrap_or(0)
+}
+
+fn bit_at(place: u64) -> u64 {
+    shifted(1, place)
+}
+
+/// Everything that is counted of one bot.
+///
+/// [`Tally::start`] and [`Tally::stop`] at both ends of the duration, the `on_*` with what happens.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    session: Option<SessionTally>,
+    moves: MoveTally,
+    counts: Counts,
+    has_started: bool,
+    has_come_back: bool,
+    /// When the last snapshot came in, or the duration began, or the bot joined; whatever was last.
+    heard: Option<Duration>,
+    outage: Duration,
+}
+
+/// Sums over sessions, and over bots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) expected: u64,
+    pub(super) received: u64,
+    pub(super) moves_sent: u64,
+    pub(super) moves_applied: u64,
+}
+
+impl Counts {
+    pub(super) fn add(&mut self, other: &Counts) {
+        self.expected += other.expected;
+        self.received += other.received;
+        self.moves_sent += other.moves_sent;
+        self.moves_applied += other.moves_applied;
+    }
+}
+
+impl Tally {
+    pub(super) fn start(&mut self, now: Duration) {
+        self.has_started = true;
+        self.heard = self.heard.map(|_| now);
+        self.outage = Duration::ZERO;
+    }
+
+    /// Moves sent from now on do not count; those sent before may still be acknowledged.
+    pub(super) fn stop(&mut self, now: Duration) {
+        self.note_gap(now);
+        self.has_started = false;
+    }
+
+    pub(super) fn on_welcome(&mut self, now: Duration, epochs: &Epochs, epoch: usize, joined: Tick) {
+        self.has_come_back |= self.has_started && self.session.is_some();
+        self.heard = self.heard.or(Some(now));
+        self.end_session(epochs, Some((epoch, joined)));
+        self.session = Some(SessionTally::new(epoch, joined));
+    }
+
+    /// Whether the snapshot counts.
+    pub(super) fn on_snapshot(&mut self, now: Duration, epochs: &Epochs, tick: Tick) -> bool {
+        self.note_gap(now);
+        self.heard = Some(now);
+        let Some(session) = &mut self.session else { return false };
+        session.on_snapshot(tick, epochs.at(session.epoch))
+    }
+
+    pub(super) fn on_applied(&mut self, applied: u32, history: u32) {
+        self.moves.on_applied(applied, history);
+    }
+
+    pub(super) fn on_sent(&mut self, sequence: u32) {
+        if self.has_started {
+            self.counts.moves_sent += 1;
+            self.moves.on_sent(sequence);
+        }
+    }
+
+    /// The session that the bot has, or had last.
+    pub(super) fn session(&self) -> Option<&SessionTally> {
+        self.session.as_ref()
+    }
+
+    /// Whether it had fallen out in the duration and came back.
+    pub(super) fn has_come_back(&self) -> bool {
+        self.has_come_back
+    }
+
+    /// The longest time without a snapshot in the duration; `None` for a bot that never joined.
+    pub(super) fn outage(&self) -> Option<Duration> {
+        self.heard.map(|_| self.outage)
+    }
+
+    /// The sums up to the end of the duration. Call it once, when no more is to come.
+    pub(super) fn finish(&mut self, epochs: &Epochs) -> Counts {
+        self.end_session(epochs, None);
+        self.counts
+    }
+
+    /// A session counts until the next one of its epoch begins, so that a dead tail shows.
+    fn end_session(&mut self, epochs: &Epochs, next: Option<(usize, Tick)>) {
+        let moves = std::mem::take(&mut self.moves);
+        self.counts.moves_applied += moves.applied;
+        let Some(session) = self.session.take() else { return };
+        let last = match next {
+            Some((epoch, joined)) if epoch == session.epoch => Tick(joined.0.saturating_sub(1)),
+            _ => epochs.last(session.epoch),
+        };
+        self.counts.expected += session.expected(epochs.at(session.epoch), last);
+        self.counts.received += session.received;
+    }
+
+    fn note_gap(&mut self, now: Duration) {
+        if let (true, Some(heard)) = (self.has_started, self.heard) {
+            self.outage = self.outage.max(now.saturating_sub(heard));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Bounds, Position};
+
+    const PERIOD: Duration = Duration::from_millis(100);
+
+    fn welcome(epoch: u64, tick: u64) -> Welcome {
+        Welcome {
+            nonce: 1,
+            session: 2,
+            epoch,
+            tick: Tick(tick),
+            period_ns: PERIOD.as_nanos() as u64,
+            timeout_ms: 10_000,
+            datagram_bytes: 1_200,
+            moves_per_second: 250,
+            bounds: Bounds::ALL,
+            client_id: 3,
+            placed: 0,
+            at: Position::default(),
+        }
+    }
+
+    /// One bot, its epochs, and a server that started five periods before the run began.
+    #[derive(Default)]
+    struct One {
+        epochs: Epochs,
+        tally: Tally,
+    }
+
+    impl One {
+        /// Shortly after tick `tick` of the first epoch has fallen due.
+        fn at(tick: u64) -> Duration {
+            PERIOD * (tick as u32) + Duration::from_millis(1)
+        }
+
+        fn join(&mut self, epoch: u64, tick: u64, now: Duration) {
+            let index = self.epochs.on_welcome(now, &welcome(epoch, tick));
+            self.tally.on_welcome(now, &self.epochs, index, Tick(tick));
+        }
+
+        fn snapshot(&mut self, tick: u64, now: Duration) -> bool {
+            let epoch = self.tally.session().map_or(0, |session| session.epoch);
+            self.epochs.on_snapshot(now, epoch, Tick(tick));
+            self.tally.on_snapshot(now, &self.epochs, Tick(tick))
+        }
+
+        fn snapshots(&mut self, ticks: std::ops::RangeInclusive<u64>) {
+            ticks.for_each(|tick| _ = self.snapshot(tick, Self::at(tick)));
+        }
+
+        fn start(&mut self, now: Duration) {
+            self.epochs.start(now);
+            self.tally.start(now);
+        }
+
+        fn stop(&mut self, now: Duration) -> Counts {
+            self.epochs.stop(now);
+            self.tally.stop(now);
+            self.tally.finish(&self.epochs)
+        }
+    }
+
+    fn joined_and_started() -> One {
+        let mut one = One::default();
+        one.join(9, 1, One::at(1));
+        one.snapshots(1..=10);
+        one.start(One::at(10));
+        one
+    }
+
+    #[test]
+    fn the_clock_is_set_by_the_earliest_arrival() {
+        let mut clock = ServerClock::new(PERIOD.as_nanos() as u64);
+        clock.on_heard(Duration::from_millis(1_080), Tick(10));
+        clock.on_heard(Duration::from_millis(1_105), Tick(11));
+        assert_eq!(clock.tick_at(Duration::from_millis(1_204)), Tick(11));
+        assert_eq!(clock.tick_at(Duration::from_millis(1_205)), Tick(12));
+        clock.on_heard(Duration::from_millis(0), Tick(u64::MAX));
+        assert!(clock.tick_at(Duration::from_millis(5)) > Tick(1 << 60), "and nothing overflows");
+    }
+
+    #[test]
+    fn every_tick_of_the_duration_is_expected_once() {
+        let mut one = joined_and_started();
+        one.snapshots(11..=30);
+        assert!(!one.snapshot(30, One::at(30)), "a duplicate");
+        let counts = one.stop(One::at(30));
+        assert_eq!((counts.expected, counts.received, one.epochs.ticks_seen()), (20, 20, 20));
+    }
+
+    #[test]
+    fn a_snapshot_counts_by_its_tick_and_not_by_when_it_is_read() {
+        let mut one = joined_and_started();
+        assert!(!one.snapshot(9, One::at(11)), "it fell due before the duration");
+        one.snapshots(11..=29);
+        one.epochs.stop(One::at(30));
+        assert!(one.snapshot(30, One::at(31)), "it was on its way when the duration ended");
+        assert!(!one.snapshot(31, One::at(31)));
+        assert_eq!(one.tally.finish(&one.epochs).received, 20);
+    }
+
+    #[test]
+    fn a_lost_snapshot_a_slow_server_and_a_dead_tail_show() {
+        let mut one = joined_and_started();
+        (11..=20).filter(|tick| *tick != 15).for_each(|tick| _ = one.snapshot(tick, One::at(tick)));
+        let counts = one.stop(One::at(30));
+        assert_eq!((counts.expected, counts.received, one.epochs.ticks_seen()), (20, 9, 9));
+        assert_eq!(one.tally.outage(), Some(PERIOD * 10));
+    }
+
+    #[test]
+    fn a_server_that_is_dead_all_the_time_owes_every_tick() {
+        let counts = joined_and_started().stop(One::at(30));
+        assert_eq!((counts.expected, counts.received), (20, 0));
+    }
+
+    #[test]
+    fn expected_begins_with_the_first_snapshot_of_the_duration() {
+        let mut one = joined_and_started();
+        one.snapshots(13..=30);
+        assert!(!one.snapshot(12, One::at(30)), "late, and before the first");
+        let counts = one.stop(One::at(30));
+        assert_eq!((counts.expected, counts.received), (18, 18));
+    }
+
+    #[test]
+    fn a_restart_counts_anew_and_its_gap_is_an_outage() {
+        let mut one = joined_and_started();
+        one.snapshots(11..=20);
+        let back = One::at(35);
+        one.join(10, 3, back);
+        (4..=8).for_each(|tick| _ = one.snapshot(tick, back + PERIOD * (tick as u32 - 3)));
+        let counts = one.stop(back + PERIOD * 5);
+        assert_eq!((counts.expected, counts.received), (15, 15));
+        assert!(one.tally.has_come_back());
+        assert_eq!(one.tally.outage(), Some(PERIOD * 16));
+    }
+
+    #[test]
+    fn who_falls_out_and_comes_back_owes_what_it_missed() {
+        let mut one = joined_and_started();
+        one.snapshots(11..=15);
+        one.join(9, 20, One::at(20));
+        one.snapshots(20..=30);
+        let counts = one.stop(One::at(30));
+        assert_eq!((counts.expected, counts.received), (20, 16));
+    }
+
+    #[test]
+    fn moves_are_acknowledged_once_and_within_the_duration() {
+        let mut moves = MoveTally::default();
+        moves.on_applied(3, 0b11);
+        assert_eq!(moves.applied, 0, "sent before the duration");
+        (4..=40).for_each(|sequence| moves.on_sent(sequence));
+        moves.on_applied(5, 0b1111);
+        assert_eq!(moves.applied, 2);
+        moves.on_applied(5, 0b1111);
+        assert_eq!(moves.applied, 2);
+        moves.on_applied(38, u32::MAX);
+        assert_eq!(moves.applied, 2 + 33);
+        moves.on_applied(37, u32::MAX);
+        assert_eq!(moves.applied, 2 + 33, "5 is told of again");
+        moves.on_applied(42, 0b1);
+        assert_eq!(moves.applied, 35, "41 and 42 came after the duration");
+        moves.on_applied(42, 0b111);
+        assert_eq!(moves.applied, 37);
+        moves.on_applied(u32::MAX, u32::MAX);
+        assert_eq!(moves.applied, 37);
+    }
+}
