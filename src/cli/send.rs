@@ -1,0 +1,127 @@
+//! `tickcast send`: the quickest look at a server.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+
+use super::CommandError;
+use super::bots::{drawn_secret, parse_server};
+use crate::load::send::{self, Seen, SendConfig};
+use crate::wire::Position;
+
+/// So many players are printed for people, nearest first; `--json` prints all.
+const PLAYERS_SHOWN: usize = 20;
+
+/// Join, make one move, print what the server then says, and leave.
+#[derive(Args, Clone, Debug)]
+pub(super) struct SendArgs {
+    /// The server
+    #[arg(long, env = "TICKCAST_SERVER", value_name = "ADDR:PORT", default_value = "127.0.0.1:12345",
+          value_parser = parse_server)]
+    server: SocketAddr,
+    /// The number to be known by
+    #[arg(long, env = "TICKCAST_CLIENT_ID", value_name = "N")]
+    client_id: u32,
+    /// Where to move on the first axis
+    #[arg(long, env = "TICKCAST_X", value_name = "UNITS", allow_negative_numbers = true)]
+    x: i32,
+    /// Where to move on the second axis
+    #[arg(long, env = "TICKCAST_Y", value_name = "UNITS", allow_negative_numbers = true)]
+    y: i32,
+    /// The game's own word about the player, passed on to everyone
+    #[arg(long, env = "TICKCAST_STATE", value_name = "N", default_value = "0")]
+    state: u32,
+    /// How many snapshots to print, from the one on that shows the move
+    #[arg(long, env = "TICKCAST_SNAPSHOTS", value_name = "K", default_value = "1",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    snapshots: u32,
+    /// Print each snapshot as one JSON object on a line
+    #[arg(long, env = "TICKCAST_JSON", value_parser = BoolishValueParser::new())]
+    json: bool,
+}
+
+/// Sends, and prints what comes back.
+pub(super) fn run(args: SendArgs) -> Result<(), CommandError> {
+    let at = Position { x: args.x, y: args.y };
+    let SendArgs { server, client_id, state, snapshots, json, .. } = args;
+    let config = SendConfig { server, client_id, at, state, snapshots };
+    send::run(&config, &drawn_secret(), &mut |seen| {
+        if json {
+            println!("{}", serde_json::to_string(seen).expect("numbers and lists of numbers are JSON"));
+        } else {
+            print!("{}", table(seen, at));
+        }
+    })?;
+    Ok(())
+}
+
+fn table(seen: &Seen, from: Position) -> String {
+    let Seen { tick, players_visible, bytes, .. } = seen;
+    let mut table = format!("tick {}: {players_visible} players, {bytes} bytes\n", tick.0);
+    let mut players = seen.players.clone();
+    players.sort_by_key(|player| from.distance_squared(Position { x: player.x, y: player.y }));
+    table += &format!("{:>12} {:>12} {:>12} {:>12} {:>10}\n", "client id", "x", "y", "state", "ticks old");
+    for player in players.iter().take(PLAYERS_SHOWN) {
+        let (id, x, y, state) = (player.client_id, player.x, player.y, player.state);
+        let age = tick.since(player.told);
+        table += &format!("{id:>12} {x:>12} {y:>12} {state:>12} {age:>10}\n");
+    }
+    if players.len() > PLAYERS_SHOWN {
+        table += &format!("{:>12} more, farther away\n", players.len() - PLAYERS_SHOWN);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::load::send::SeenPlayer;
+    use crate::wire::Tick;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: SendArgs,
+    }
+
+    fn parsed(line: &str) -> Result<SendArgs, String> {
+        let words = std::iter::once("send").chain(line.split_whitespace());
+        Line::try_parse_from(words).map(|line| line.args).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn places_may_be_negative_and_the_rest_has_defaults() {
+        let args = parsed("--client-id 7 --x -2147483648 --y 5").expect("a whole line");
+        assert_eq!((args.client_id, args.x, args.y, args.state), (7, i32::MIN, 5, 0));
+        assert_eq!((args.snapshots, args.json, args.server.port()), (1, false, 12345));
+    }
+
+    #[test]
+    fn a_refused_value_names_its_flag_and_bound() {
+        for (line, flag, bound) in [
+            ("--x 1 --y 1", "--client-id", "required"),
+            ("--client-id 1 --x 1 --y 1 --snapshots 0", "--snapshots", "1..=4294967295"),
+            ("--client-id 1 --x 2147483648 --y 1", "--x", "-2147483648..=2147483647"),
+            ("--client-id -1 --x 1 --y 1", "--client-id", "-1"),
+        ] {
+            let error = parsed(line).expect_err(line);
+            assert!(error.contains(flag) && error.contains(bound), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn people_see_the_nearest_first_and_how_many_more_there_are() {
+        let player =
+            |client_id| SeenPlayer { client_id, x: -(client_id as i32), y: 0, state: 0, told: Tick(9) };
+        let players = (1..=25).map(player).collect();
+        let seen = Seen { tick: Tick(10), applied: 1, bytes: 432, players_visible: 25, players };
+        let table = table(&seen, Position { x: -25, y: 0 });
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!((lines[0], lines.len()), ("tick 10: 25 players, 432 bytes", 23));
+        assert!(lines[2].contains("25          -25"), "{table}");
+        assert!(lines[22].contains("5 more"), "{table}");
+    }
+}
