@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use super::age::{Standing, Viewer};
-use super::tally::{Epochs, Tally};
+use super::epoch::Epochs;
+use super::tally::Tally;
 use crate::client::{Client, ClientConfig, Event, Phase};
 use crate::secret::Secret;
 use crate::wire::{Position, Refusal, RefusalReason, SnapshotHeader, Tick, UDP_PAYLOAD_MAX, Welcome};
@@ -180,7 +181,7 @@ impl Bot {
         }
     }
 
-    /// Whether nothing more can be there: a call of the system is saved wherever a bot is up to date.
+    /// Whether nothing newer has fallen due: a call of the system is saved wherever a bot is up to date.
     fn on_event(&mut self, now: Instant, event: &Event, length: usize, shared: &mut Shared) -> bool {
         match event {
             Event::Snapshot(header) => return self.on_snapshot(now, header, length, shared),
@@ -216,7 +217,7 @@ impl Bot {
             shared.snapshot_bytes.saturating_record(length as u64);
         }
         self.tally.on_applied(header.applied, header.applied_history);
-        header.tick >= shared.epochs.at(epoch).newest()
+        header.tick >= shared.epochs.at(epoch).clock().tick_at(time)
     }
 }
 

@@ -226,6 +226,8 @@ impl<'a> Fleet<'a> {
 impl Fleet<'_> {
     fn count(&mut self, progress: &mut dyn FnMut(Progress)) -> BotsReport {
         let losses_before = self.queue_losses();
+        // With thousands of sockets the system takes a while to say; what came in meanwhile is taken up first.
+        self.play(Stage::WarmingUp, self.on_its_way(), &mut |_| {});
         let cpu_before = machine::cpu_time();
         let begun = machine::now();
         self.start(begun);
@@ -331,12 +333,14 @@ impl Fleet<'_> {
 #[derive(Debug)]
 struct Schedule {
     began: Instant,
-    bots: u64,
+    bots: usize,
     move_period: Duration,
     /// Visits of a bot for each of its moves.
     visits_per_move: u64,
-    /// How many visits have been made, of all bots.
-    visits: u64,
+    /// How many rounds of visits have been made.
+    round: u64,
+    /// The bot whose turn comes next.
+    bot: usize,
 }
 
 /// What to do now.
@@ -352,7 +356,7 @@ impl Schedule {
     fn new(began: Instant, bots: usize, rate_hz: f64) -> Self {
         let move_period = Duration::from_secs_f64(1.0 / rate_hz);
         let visits_per_move = move_period.as_nanos().div_ceil(VISIT_AFTER_MAX.as_nanos()) as u64;
-        Self { began, bots: bots as u64, move_period, visits_per_move, visits: 0 }
+        Self { began, bots, move_period, visits_per_move, round: 0, bot: 0 }
     }
 
     /// The time between two visits of one bot.
@@ -361,28 +365,26 @@ impl Schedule {
     }
 
     fn next(&mut self, now: Instant) -> Turn {
-        let due = self.due(self.visits);
-        if let Some(early) = due.checked_duration_since(now).filter(|early| !early.is_zero()) {
-            return Turn::Sleep(early.max(SLEEP_MIN));
+        let visit_after = self.visit_after();
+        let phase = visit_after.mul_f64(self.bot as f64 / self.bots as f64);
+        let due = self.began + duration_of(visit_after, self.round) + phase;
+        if due > now {
+            return Turn::Sleep((due - now).max(SLEEP_MIN));
         }
-        self.skip_what_is_lost(now);
-        let (bot, round) = ((self.visits % self.bots) as usize, self.visits / self.bots);
-        self.visits += 1;
-        let moves = (round % self.visits_per_move == 0).then_some(round / self.visits_per_move);
+        // Where the loop is late by more than a round, it skips whole rounds, and everyone keeps its phase.
+        self.round += ((now - due).as_nanos() as u64) / visit_after.as_nanos() as u64;
+        let moves =
+            self.round.is_multiple_of(self.visits_per_move).then_some(self.round / self.visits_per_move);
+        let bot = self.bot;
+        self.bot = (bot + 1) % self.bots;
+        self.round += u64::from(self.bot == 0);
         Turn::Visit { bot, moves }
     }
+}
 
-    fn due(&self, visit: u64) -> Instant {
-        let since_began = u128::from(visit) * self.visit_after().as_nanos() / u128::from(self.bots);
-        self.began + Duration::from_nanos(u64::try_from(since_began).unwrap_or(u64::MAX))
-    }
-
-    /// Where the loop is late by more than a round, it skips whole rounds, and everyone keeps its phase.
-    fn skip_what_is_lost(&mut self, now: Instant) {
-        let late = now.saturating_duration_since(self.due(self.visits));
-        let rounds = (late.as_nanos() / self.visit_after().as_nanos().max(1)) as u64;
-        self.visits += rounds * self.bots;
-    }
+/// How long so many rounds take.
+fn duration_of(round: Duration, rounds: u64) -> Duration {
+    Duration::from_nanos((round.as_nanos() as u64).saturating_mul(rounds))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod age;
 mod bot;
 pub mod bots;
+mod epoch;
 mod machine;
 mod report;
 pub mod send;
