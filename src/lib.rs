@@ -7,6 +7,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod gate;
+pub mod load;
 pub mod net;
 pub mod secret;
 pub mod server;

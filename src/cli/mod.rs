@@ -1,5 +1,7 @@
 //! The command line: flags over environment over file, and what each command does with them.
 
+mod bots;
+mod send;
 mod serve;
 mod values;
 
@@ -23,6 +25,10 @@ pub struct Cli {
 enum Command {
     /// Run the server
     Serve(serve::ServeArgs),
+    /// Join, make one move, print what the server then says, and leave
+    Send(send::SendArgs),
+    /// Play with many clients, and say what they saw
+    Bots(bots::BotsArgs),
 }
 
 impl Cli {
@@ -31,6 +37,8 @@ impl Cli {
         let result = match self.command {
             None => serve::run(self.serve),
             Some(Command::Serve(args)) => serve::run(args),
+            Some(Command::Send(args)) => send::run(args),
+            Some(Command::Bots(args)) => bots::run(args),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

@@ -38,6 +38,7 @@ pub fn closed_in_words(reason: ClosedReason) -> &'static str {
     match reason {
         ClosedReason::ShuttingDown => "the server has stopped",
         ClosedReason::TimedOut => "the server had heard nothing for too long",
-        ClosedReason::Replaced => "another client plays at this address",
+        ClosedReason::Replaced => "its player is played from another address now",
+        ClosedReason::Left => "it has left",
     }
 }
