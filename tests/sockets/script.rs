@@ -1,39 +1,9 @@
 //! The client in Python, against the real binary.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{Command, Output};
 
-/// A server of the real binary on a free port; it ends with the test.
-struct Served {
-    process: Child,
-    addr: String,
-    /// Held open: a log that nobody can read is an error to who writes it.
-    _log: BufReader<ChildStderr>,
-}
-
-impl Served {
-    fn start(args: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_tickcast"))
-            .args(["serve", "--bind", "127.0.0.1:0", "--log-format", "json", "--log-level", "info"])
-            .args(args)
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
-        let mut log = BufReader::new(process.stderr.take().expect("piped"));
-        let mut lines = log.by_ref().lines().map_while(Result::ok);
-        let line = lines.find(|line| line.contains("listening")).expect("it says that it listens");
-        let line: serde_json::Value = serde_json::from_str(&line).expect("one object a line");
-        let addr = line["fields"]["addr"].as_str().expect("with the address").to_owned();
-        Self { process, addr, _log: log }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _already_gone = self.process.kill();
-        let _already_gone = self.process.wait();
-    }
-}
+use crate::crowd::alone;
+use crate::served::{Served, text};
 
 /// Runs the script. `None` where there is no Python; that is a failure where CI=true.
 fn walk(addr: &str, args: &[&str]) -> Option<Output> {
@@ -48,12 +18,9 @@ fn walk(addr: &str, args: &[&str]) -> Option<Output> {
     }
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 #[test]
 fn the_script_joins_walks_and_prints_what_it_is_told() {
+    let _alone = alone();
     let served = Served::start(&[]);
     let Some(output) = walk(&served.addr, &["--client-id", "7", "--steps", "30"]) else { return };
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -68,6 +35,7 @@ fn the_script_joins_walks_and_prints_what_it_is_told() {
 
 #[test]
 fn the_script_says_a_refusal_in_words() {
+    let _alone = alone();
     let served = Served::start(&["--client-ids", "1-9"]);
     let Some(output) = walk(&served.addr, &["--client-id", "10"]) else { return };
     assert_eq!(output.status.code(), Some(1));
@@ -76,7 +44,7 @@ fn the_script_says_a_refusal_in_words() {
 
 #[test]
 fn the_script_speaks_the_version_of_this_crate() {
-    let script = include_str!("../scripts/walk.py");
+    let script = include_str!("../../scripts/walk.py");
     let version = format!("VERSION, PLAIN_ENCODING, NO_PROOF = {}, 0,", tickcast::wire::PROTOCOL_VERSION);
     assert!(script.contains(&version), "{version}");
 }

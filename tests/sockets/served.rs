@@ -1,0 +1,50 @@
+//! The real binary, started by a test and ended with it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+/// A server of the real binary on a free port; it ends with the test.
+pub(crate) struct Served {
+    pub(crate) process: Child,
+    pub(crate) addr: String,
+    /// Held open: a log that nobody can read is an error to who writes it.
+    _log: BufReader<ChildStderr>,
+}
+
+impl Served {
+    pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_with(args, &[])
+    }
+
+    pub(crate) fn start_with(args: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_tickcast"))
+            .args(["serve", "--bind", "127.0.0.1:0", "--log-format", "json", "--log-level", "info"])
+            .args(args)
+            .envs(environment.iter().copied())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let mut log = BufReader::new(process.stderr.take().expect("piped"));
+        let mut lines = log.by_ref().lines().map_while(Result::ok);
+        let line = lines.find(|line| line.contains("listening")).expect("it says that it listens");
+        let line: serde_json::Value = serde_json::from_str(&line).expect("one object a line");
+        let addr = line["fields"]["addr"].as_str().expect("with the address").to_owned();
+        Self { process, addr, _log: log }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _already_gone = self.process.kill();
+        let _already_gone = self.process.wait();
+    }
+}
+
+/// Runs a command of the binary to its end.
+pub(crate) fn run(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tickcast")).args(args).output().expect("the binary starts")
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
