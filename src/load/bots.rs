@@ -293,11 +293,12 @@ impl Fleet<'_> {
             }
         }
         let bots = self.bots.iter();
+        let decoded = bots.clone().filter(|bot| bot.decodes() && bot.has_joined());
         let current = self.shared.epochs.current();
         let findings = Findings {
             clients: self.bots.len() as u64,
             joined: self.shared.joined as u64,
-            clients_decoded: bots.clone().filter(|bot| bot.decodes()).count() as u64,
+            clients_decoded: decoded.count() as u64,
             counts,
             socket_queue_losses: losses,
             ticks_seen: self.shared.epochs.ticks_seen(),

@@ -17,7 +17,7 @@ pub struct BotsReport {
     pub clients: u64,
     /// Clients that were welcomed at some time.
     pub joined: u64,
-    /// Clients that took in the whole of their snapshots; ages, players seen, bits and desyncs are over these.
+    /// Of these, clients that took in the whole of their snapshots; ages, players seen, bits and desyncs are over these.
     pub clients_decoded: u64,
     /// Moves handed to the network.
     pub moves_sent: u64,
