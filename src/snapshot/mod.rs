@@ -3,6 +3,8 @@
 //! Once a tick the world is made into what can be shared by all peers; then each peer's snapshot is put
 //! together from it, never larger than one datagram.
 
+pub mod clusters;
+pub mod motion;
 mod plain;
 
 pub use plain::{PlainSnapshots, Turn};

@@ -4,6 +4,7 @@
 //! PROTOCOL.md by a test. Nothing here knows an address, a clock or a socket. This folder is the only
 //! place that names bincode.
 
+pub mod block;
 mod codec;
 mod message;
 
