@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use crate::secret::{HashState, Secret};
-use crate::wire::{PlainSnapshot, Player, Tick};
+use crate::wire::block::{Departure, Member};
+use crate::wire::{PlainSnapshot, Player, SnapshotHeader, Tick};
 
 /// A player as it was when the client was last told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,8 +82,31 @@ impl KnownWorld {
         self.newest = self.newest.max(tick);
         snapshot.gone.iter().for_each(|id| self.on_gone(*id, tick));
         snapshot.players.iter().for_each(|player| self.on_told(player, tick));
+        self.tidy_after(&snapshot.header, snapshot.players.len(), period_ns);
+    }
+
+    /// Takes in whom a compact snapshot told of, and who departed from its cluster. Who moved to another stays where
+    /// it was until that is told.
+    pub(super) fn take_in_members(
+        &mut self,
+        header: &SnapshotHeader,
+        members: &[Member],
+        departed: &[Departure],
+        period_ns: u64,
+    ) {
+        let tick = header.tick;
+        self.newest = self.newest.max(tick);
+        departed.iter().filter(|left| left.to.is_none()).for_each(|gone| self.on_gone(gone.id, tick));
+        for member in members {
+            let Member { id: client_id, at, state, .. } = *member;
+            self.on_told(&Player { client_id, at, state }, tick);
+        }
+        self.tidy_after(header, members.len(), period_ns);
+    }
+
+    fn tidy_after(&mut self, header: &SnapshotHeader, told: usize, period_ns: u64) {
         if self.newest >= self.next_tidy {
-            self.tidy(forget_after(snapshot, period_ns));
+            self.tidy(forget_after(header, told, period_ns));
         }
     }
 
@@ -121,16 +145,16 @@ impl KnownWorld {
 }
 
 /// In ticks: two seconds, or twice the time in which a full turn through all players may take.
-fn forget_after(snapshot: &PlainSnapshot, period_ns: u64) -> u64 {
+fn forget_after(header: &SnapshotHeader, told: usize, period_ns: u64) -> u64 {
     let seconds = KnownWorld::FORGET_AFTER_NS / period_ns.max(1);
-    let turn = 2 * u64::from(snapshot.header.players) / (snapshot.players.len() as u64).max(1);
+    let turn = 2 * u64::from(header.players) / (told as u64).max(1);
     seconds.max(2 * turn)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Position, SnapshotHeader};
+    use crate::wire::Position;
 
     const PERIOD_NS: u64 = 100_000_000;
 

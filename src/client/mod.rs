@@ -2,17 +2,19 @@
 //!
 //! It takes time and datagrams and gives datagrams, like the server core.
 
+mod frames;
 mod known;
 
 use std::time::{Duration, Instant};
 
+use frames::Frames;
 pub use known::{KnownPlayer, KnownWorld};
 
 use crate::config::PROOF_LIFETIME;
 use crate::secret::Secret;
 use crate::wire::{
     self, Ack, Challenge, Closed, ClosedReason, Encoding, FromClient, FromServer, Hello, Leave, Move,
-    PROTOCOL_VERSION, PlainSnapshot, Position, Proof, Refusal, SnapshotHeader, Tick, Welcome,
+    PROTOCOL_VERSION, Position, Proof, Refusal, SnapshotHeader, Tick, Welcome,
 };
 
 /// How long to wait for an answer to a hello before it is sent again.
@@ -101,6 +103,7 @@ pub struct Client {
     header: Option<SnapshotHeader>,
     ack: Ack,
     world: KnownWorld,
+    frames: Frames,
     ignored: u64,
     malformed: u64,
 }
@@ -129,6 +132,7 @@ impl Client {
             header: None,
             ack: Ack::default(),
             world: KnownWorld::new(secret),
+            frames: Frames::new(),
             ignored: 0,
             malformed: 0,
         };
@@ -148,18 +152,16 @@ impl Client {
 
     /// Takes in one datagram. What is not for this client changes nothing and is counted.
     pub fn receive(&mut self, now: Instant, bytes: &[u8]) -> Option<Event> {
-        let header = if self.config.decode { None } else { wire::snapshot_header(bytes) };
-        let event = match header.map_or_else(|| wire::decode_server(bytes), |h| Ok(bare(h))) {
-            Ok(FromServer::Challenge(challenge)) if self.on_challenge(now, &challenge) => return None,
-            Ok(FromServer::Welcome(welcome)) => self.on_welcome(now, welcome),
-            Ok(FromServer::Refusal(refusal)) => self.on_refusal(refusal),
-            Ok(FromServer::Closed(closed)) => self.on_closed(closed),
-            Ok(FromServer::Plain(snapshot)) => self.on_plain(now, &snapshot),
-            Ok(FromServer::Challenge(_)) => None,
-            Err(_) => {
-                self.malformed += 1;
-                None
-            }
+        let event = match wire::snapshot_header(bytes) {
+            Some(header) => self.on_snapshot(now, &header, bytes),
+            None => match wire::decode_server(bytes) {
+                Ok(FromServer::Challenge(challenge)) if self.on_challenge(now, &challenge) => return None,
+                Ok(FromServer::Welcome(welcome)) => self.on_welcome(now, welcome),
+                Ok(FromServer::Refusal(refusal)) => self.on_refusal(refusal),
+                Ok(FromServer::Closed(closed)) => self.on_closed(closed),
+                Ok(FromServer::Challenge(_) | FromServer::Plain(_)) => None,
+                Err(_) => self.on_malformed(),
+            },
         };
         self.ignored += u64::from(event.is_none());
         event
@@ -264,6 +266,7 @@ impl Client {
         }
         if self.welcome.is_none_or(|before| before.epoch != welcome.epoch) {
             self.world.clear();
+            self.frames.clear();
             self.ack = Ack::default();
         }
         self.welcome = Some(welcome);
@@ -290,16 +293,38 @@ impl Client {
         Some(Event::Closed(closed.reason))
     }
 
-    fn on_plain(&mut self, now: Instant, snapshot: &PlainSnapshot) -> Option<Event> {
-        if self.session() != Some(snapshot.header.session) {
+    fn on_snapshot(&mut self, now: Instant, header: &SnapshotHeader, bytes: &[u8]) -> Option<Event> {
+        if self.session() != Some(header.session) {
             return None;
         }
-        self.on_header(now, &snapshot.header);
-        if self.config.decode {
-            let period_ns = self.welcome.map_or(1, |welcome| welcome.period_ns);
-            self.world.take_in(snapshot, period_ns);
+        if self.config.decode && !self.take_in(bytes) {
+            return self.on_malformed();
         }
-        Some(Event::Snapshot(snapshot.header))
+        self.on_header(now, header);
+        Some(Event::Snapshot(*header))
+    }
+
+    /// Makes the known world as new as the snapshot. False if it cannot be decoded; then nothing has changed.
+    fn take_in(&mut self, bytes: &[u8]) -> bool {
+        let period_ns = self.welcome.map_or(1, |welcome| welcome.period_ns);
+        if let Some(compact) = wire::compact_snapshot(bytes) {
+            let taken = self.frames.take_in(&compact);
+            if taken == Ok(true) {
+                let (members, departed) = (self.frames.told(compact.header.tick), self.frames.departed());
+                self.world.take_in_members(&compact.header, members, departed, period_ns);
+            }
+            return taken.is_ok();
+        }
+        match wire::decode_server(bytes) {
+            Ok(FromServer::Plain(snapshot)) => self.world.take_in(&snapshot, period_ns),
+            _ => return false,
+        }
+        true
+    }
+
+    fn on_malformed(&mut self) -> Option<Event> {
+        self.malformed += 1;
+        None
     }
 
     fn on_header(&mut self, now: Instant, header: &SnapshotHeader) {
@@ -309,11 +334,6 @@ impl Client {
             self.header = Some(*header);
         }
     }
-}
-
-/// A snapshot of which only the header was read.
-fn bare(header: SnapshotHeader) -> FromServer {
-    FromServer::Plain(PlainSnapshot { header, ..PlainSnapshot::default() })
 }
 
 /// `ack`, and the snapshot of `tick` too.

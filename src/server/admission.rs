@@ -1,7 +1,7 @@
 //! Who plays: admits, refuses, and hands a player over to the address that its client is at now.
 
 use super::Server;
-use super::peers::Peer;
+use super::peers::{Peer, Snapshots};
 use crate::gate::{DropReason, Join, PeerKey, Step};
 use crate::wire::{ClosedReason, Encoding, FromServer, Refusal, RefusalReason, Welcome};
 
@@ -101,7 +101,9 @@ impl Server {
             self.remove(other);
         }
         let player = self.world.admit(join.client_id);
-        let mut peer = Peer::new(join, self.draw_session(), player, self.now);
+        let encoding = Encoding::from_number(join.encoding).unwrap_or(Encoding::Plain);
+        let snapshots = Snapshots::new(encoding, self.config.datagram_bytes);
+        let mut peer = Peer::new(join, self.draw_session(), player, snapshots, self.now);
         peer.session_before = before.filter(|before| before.is_known_by(join.session)).map(|_| join.session);
         let session = peer.session;
         let key = self.peers.insert(peer);

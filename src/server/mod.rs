@@ -18,10 +18,10 @@ pub use batch::Batch;
 use crate::config::{Config, ConfigError};
 use crate::gate::{Command, DropReason, Gate, PeerAddr, PeerKey, Step};
 use crate::secret::Secret;
-use crate::snapshot::PlainSnapshots;
+use crate::snapshot::{CompactSnapshots, PlainSnapshots};
 use crate::wire::{self, Closed, ClosedReason, FromServer, Player, SnapshotHeader, Tick};
 use crate::world::World;
-use peers::{Peer, Peers};
+use peers::{Peer, Peers, Snapshots};
 
 /// How long ids that have gone are named in plain snapshots.
 const GONE_TOLD: Duration = Duration::from_secs(1);
@@ -80,6 +80,7 @@ pub struct Server {
     peers: Peers,
     world: World,
     plain: PlainSnapshots,
+    compact: CompactSnapshots,
     sessions: Secret,
     sessions_drawn: u64,
     epoch: u64,
@@ -106,6 +107,7 @@ impl Server {
             peers: Peers::new(secret),
             world: World::new(config.world, secret),
             plain: PlainSnapshots::new(config.datagram_bytes, gone_ticks),
+            compact: CompactSnapshots::new(config.datagram_bytes),
             sessions: secret.derive("sessions"),
             sessions_drawn: 0,
             epoch: secret.derive("epoch").number(0),
@@ -135,6 +137,7 @@ impl Server {
         self.drain();
         self.remove_silent();
         self.plain.begin(tick, &self.world);
+        self.compact.begin(tick, &self.world);
         self.next_place = 0;
         self.report.peers = self.peers.len();
         self.report.players = self.world.standing_count();
@@ -226,7 +229,7 @@ impl Server {
         }
         peer.heard = self.now;
         peer.session_before = None;
-        peer.ack = step.ack;
+        peer.snapshots.on_ack(step.ack);
         self.world.place(peer.player, step.at, step.state).map_err(|_| DropReason::OutsideWorld)?;
         peer.applied.note(step.sequence);
         self.report.totals.moves_applied += 1;
@@ -262,6 +265,7 @@ impl Server {
         self.gate.remove(peer.addr);
         if self.world.remove(peer.player) {
             self.plain.on_gone(self.report.tick, peer.client_id);
+            self.compact.on_gone(self.report.tick, peer.player);
         }
         Some(peer)
     }
@@ -279,8 +283,11 @@ impl Server {
             applied_history: peer.applied.history,
             players: self.report.players as u32,
         };
-        let (plain, world) = (&mut self.plain, &self.world);
-        batch.push(peer.addr, |bytes| plain.write(&header, world, peer.player, &mut peer.turn, bytes));
+        let (plain, compact, world, own) = (&mut self.plain, &mut self.compact, &self.world, peer.player);
+        batch.push(peer.addr, |bytes| match &mut peer.snapshots {
+            Snapshots::Plain(turn) => plain.write(&header, world, own, turn, bytes),
+            Snapshots::Compact(told) => compact.write(&header, world, own, told, bytes),
+        });
         self.report.totals.snapshots += 1;
     }
 }

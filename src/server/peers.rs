@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use crate::gate::{Join, PeerAddr, PeerKey, is_newer};
 use crate::secret::{HashState, Secret};
-use crate::snapshot::Turn;
-use crate::wire::Ack;
+use crate::snapshot::{Told, Turn};
+use crate::wire::{Ack, Encoding};
 use crate::world::PlayerSlot;
 
 /// An address that plays as a client id.
@@ -23,12 +23,40 @@ pub(super) struct Peer {
     pub(super) player: PlayerSlot,
     pub(super) heard: Instant,
     pub(super) applied: Applied,
-    pub(super) ack: Ack,
-    pub(super) turn: Turn,
+    pub(super) snapshots: Snapshots,
+}
+
+/// What must be remembered of a peer to make its snapshots.
+#[derive(Debug)]
+pub(super) enum Snapshots {
+    Plain(Turn),
+    Compact(Box<Told>),
+}
+
+impl Snapshots {
+    pub(super) fn new(encoding: Encoding, datagram_bytes: usize) -> Self {
+        match encoding {
+            Encoding::Plain => Self::Plain(Turn::default()),
+            Encoding::Compact => Self::Compact(Box::new(Told::new(datagram_bytes))),
+        }
+    }
+
+    pub(super) fn on_ack(&mut self, ack: Ack) {
+        match self {
+            Self::Plain(_) => {}
+            Self::Compact(told) => told.on_ack(ack),
+        }
+    }
 }
 
 impl Peer {
-    pub(super) fn new(join: &Join, session: u64, player: PlayerSlot, now: Instant) -> Self {
+    pub(super) fn new(
+        join: &Join,
+        session: u64,
+        player: PlayerSlot,
+        snapshots: Snapshots,
+        now: Instant,
+    ) -> Self {
         Self {
             addr: join.from,
             client_id: join.client_id,
@@ -39,8 +67,7 @@ impl Peer {
             player,
             heard: now,
             applied: Applied::default(),
-            ack: Ack::default(),
-            turn: Turn::default(),
+            snapshots,
         }
     }
 

@@ -5,6 +5,8 @@
 
 pub mod clusters;
 pub mod motion;
+mod compact;
 mod plain;
 
+pub use compact::{CompactSnapshots, Told};
 pub use plain::{PlainSnapshots, Turn};

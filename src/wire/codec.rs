@@ -4,7 +4,7 @@
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 
 use super::UDP_PAYLOAD_MAX;
-use super::message::{FromClient, FromServer, PLAIN_TAG, SnapshotHeader};
+use super::message::{COMPACT_TAG, FromClient, FromServer, PARTIAL_FLAG, PLAIN_TAG, SnapshotHeader};
 
 /// Without the limit a hostile length makes bincode reserve memory for it before it reads on.
 type Format = Configuration<LittleEndian, Fixint, Limit<UDP_PAYLOAD_MAX>>;
@@ -38,7 +38,32 @@ pub fn decode_server(bytes: &[u8]) -> Result<FromServer, DecodeError> {
 /// Reads the header of a snapshot and nothing behind it. `None` if the bytes do not begin as a snapshot.
 pub fn snapshot_header(bytes: &[u8]) -> Option<SnapshotHeader> {
     let ((tag, header), _): ((u32, SnapshotHeader), _) = bincode::decode_from_slice(bytes, FORMAT).ok()?;
-    (tag == PLAIN_TAG).then_some(header)
+    [PLAIN_TAG, COMPACT_TAG].contains(&tag).then_some(header)
+}
+
+/// A compact snapshot, its blocks not yet read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompactSnapshot<'a> {
+    /// For whom and when.
+    pub header: SnapshotHeader,
+    /// How wide the numbers of clusters are, in bits.
+    pub cluster_bits: u32,
+    /// Whether some cluster is told in part only.
+    pub is_partial: bool,
+    /// The blocks, one behind the other; see [`crate::wire::block`].
+    pub blocks: &'a [u8],
+}
+
+/// Reads a compact snapshot up to its blocks. `None` if the bytes do not begin as one.
+pub fn compact_snapshot(bytes: &[u8]) -> Option<CompactSnapshot<'_>> {
+    let head: Result<((u32, SnapshotHeader, u8), usize), _> = bincode::decode_from_slice(bytes, FORMAT);
+    let ((tag, header, widths), read) = head.ok()?;
+    (tag == COMPACT_TAG).then(|| CompactSnapshot {
+        header,
+        cluster_bits: u32::from(widths & !PARTIAL_FLAG),
+        is_partial: widths & PARTIAL_FLAG != 0,
+        blocks: &bytes[read..],
+    })
 }
 
 /// Appends a client's message to `out`.

@@ -97,6 +97,11 @@ pub enum FromServer {
 
 /// The tag of [`FromServer::Plain`], for those that put one together from its parts.
 pub(crate) const PLAIN_TAG: u32 = 4;
+/// The tag of a compact snapshot, which is no message of bincode's behind its header.
+pub(crate) const COMPACT_TAG: u32 = 5;
+/// Behind the header of a compact snapshot stands one byte: how wide the numbers of clusters are, in bits, and
+/// this bit if some cluster is told in part only.
+pub(crate) const PARTIAL_FLAG: u8 = 0x80;
 
 /// Asks to play. The first 16 bytes (tag, version, nonce) are the same in every version of the protocol.
 #[derive(Encode, Decode, Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,20 +139,27 @@ impl Proof {
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// A list of players: what a script reads.
-    #[default]
     Plain,
+    /// Clusters of players in blocks: what carries thousands.
+    #[default]
+    Compact,
 }
 
 impl Encoding {
     /// The encoding that a hello names by number.
     pub fn from_number(number: u32) -> Option<Self> {
-        (number == 0).then_some(Encoding::Plain)
+        match number {
+            0 => Some(Encoding::Plain),
+            1 => Some(Encoding::Compact),
+            _ => None,
+        }
     }
 
     /// The number that a hello names it by.
     pub fn number(self) -> u32 {
         match self {
             Encoding::Plain => 0,
+            Encoding::Compact => 1,
         }
     }
 }

@@ -8,9 +8,12 @@ pub mod block;
 mod codec;
 mod message;
 
-pub use codec::{DecodeError, decode_client, decode_server, encode_client, encode_server, snapshot_header};
+pub use codec::{
+    CompactSnapshot, DecodeError, compact_snapshot, decode_client, decode_server, encode_client, encode_server,
+    snapshot_header,
+};
 pub(crate) use codec::{encode_part, encode_reply, hello_prefix};
-pub(crate) use message::PLAIN_TAG;
+pub(crate) use message::{COMPACT_TAG, PARTIAL_FLAG, PLAIN_TAG};
 pub use message::{
     Ack, Bounds, Challenge, Closed, ClosedReason, Encoding, FromClient, FromServer, Hello, Leave, Move,
     PLAYER_BYTES, PlainSnapshot, Player, Position, Proof, Refusal, RefusalReason, SnapshotHeader, Tick,

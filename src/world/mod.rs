@@ -124,6 +124,11 @@ impl World {
         self.player(*self.by_client.get(&client_id)?)
     }
 
+    /// The slot of the player known by `client_id`, wherever it is.
+    pub fn slot_of(&self, client_id: u32) -> Option<PlayerSlot> {
+        self.by_client.get(&client_id).copied()
+    }
+
     /// Every player that stands somewhere, in the order of the slots.
     pub fn standing(&self) -> impl Iterator<Item = (PlayerSlot, Player)> {
         self.rows.iter().enumerate().filter_map(|(index, row)| match row {

@@ -325,19 +325,19 @@ fn one_who_left_comes_back_with_the_same_id() {
 
 #[test]
 fn one_who_is_silent_for_the_timeout_is_removed_and_told() {
-    let (mut net, [witness]) = Net::with([8]);
+    let (mut net, [_, witness]) = Net::with([9, 8]);
     let silent = net.address();
     let session = net.welcomed(silent, hello(7, 1)).session;
     net.say(silent, step(7, session, 1, 70));
     net.step();
     net.pass(Duration::from_secs(10) - net.period());
     net.step();
-    assert_eq!((net.server.gate().peers(), net.known_at(witness, 7)), (2, Some(at(70, 0))), "just in time");
+    assert_eq!((net.server.gate().peers(), net.known_at(witness, 7)), (3, Some(at(70, 0))), "just in time");
     net.mail(silent);
     net.step();
     assert_eq!(net.mail(silent), [FromServer::Closed(Closed { session, reason: ClosedReason::TimedOut })]);
     assert_eq!((net.totals().timed_out, net.known_at(witness, 7)), (1, None));
-    assert_eq!((net.server.gate().peers(), net.phase(witness)), (1, Phase::Playing));
+    assert_eq!((net.server.gate().peers(), net.phase(witness)), (2, Phase::Playing));
 }
 
 #[test]

@@ -4,10 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use tickcast::gate::PeerAddr;
 use tickcast::server::Server;
-use tickcast::wire::{FromClient, FromServer, Proof, decode_client, decode_server};
-
-/// The tag of a plain snapshot, which is not worth decoding only to count it.
-const PLAIN_TAG: [u8; 4] = [4, 0, 0, 0];
+use tickcast::wire::{FromClient, FromServer, Proof, decode_client, decode_server, snapshot_header};
 
 /// Keeps the books of one server.
 ///
@@ -47,7 +44,7 @@ impl Ledger {
             let owed = self.owed.entry(to).or_default();
             *owed = owed.checked_sub(bytes.len()).expect("an unproven address gets no more than it sent");
         }
-        if bytes.starts_with(&PLAIN_TAG) {
+        if snapshot_header(bytes).is_some() {
             return;
         }
         match decode_server(bytes).expect("a server sends messages") {

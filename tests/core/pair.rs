@@ -10,8 +10,9 @@ use tickcast::gate::{DropReason, PeerAddr};
 use tickcast::secret::Secret;
 use tickcast::server::{Batch, Server, Totals};
 use tickcast::wire::{
-    Ack, ClosedReason, FromClient, FromServer, Hello, Leave, Move, PROTOCOL_VERSION, PlainSnapshot, Player,
-    Position, Proof, Refusal, Tick, Welcome, decode_server, encode_client,
+    Ack, ClosedReason, Encoding, FromClient, FromServer, Hello, Leave, Move, PROTOCOL_VERSION, PlainSnapshot, Player,
+    Position, Proof, Refusal, Tick, Welcome, compact_snapshot, decode_server, encode_client,
+    snapshot_header,
 };
 
 use crate::ledger::Ledger;
@@ -219,7 +220,7 @@ impl Net {
         let mut told = HashMap::new();
         for (to, bytes) in due {
             assert!(bytes.len() <= self.server.config().datagram_bytes, "{} bytes to {to}", bytes.len());
-            if bytes.starts_with(&[4, 0, 0, 0]) {
+            if snapshot_header(bytes).is_some() {
                 assert_eq!(bytes[12..20], tick.0.to_le_bytes(), "a snapshot is of the tick it is sent in");
                 assert_eq!(told.insert(*to, ()), None, "two snapshots to {to} in {tick:?}");
             }
@@ -274,6 +275,8 @@ impl Net {
     fn arrive_at_home(&mut self, to: PeerAddr, bytes: &[u8]) {
         match self.homes.get(&to) {
             Some(&seat) => self.give_to_client(seat, bytes),
+            // A compact snapshot on its way to where its client was before.
+            None if compact_snapshot(bytes).is_some() => {}
             None => self.mail.entry(to).or_default().push(decode_server(bytes).expect("a message")),
         }
     }
@@ -287,11 +290,14 @@ impl Net {
 
 /// Clients.
 impl Net {
-    /// Seats a client that is about to say hello, at an address of its own.
+    /// Seats a client that is about to say hello, at an address of its own: one with compact snapshots, one with
+    /// plain ones, in turn.
     pub(crate) fn seat(&mut self, client_id: u32) -> usize {
         let addr = self.address();
         let secret = Secret::from_seed(u64::from(client_id) << 32 | self.seats.len() as u64);
-        let client = Client::new(ClientConfig::new(client_id), &secret, self.now);
+        let encoding = if self.seats.len().is_multiple_of(2) { Encoding::Compact } else { Encoding::Plain };
+        let config = ClientConfig { encoding, ..ClientConfig::new(client_id) };
+        let client = Client::new(config, &secret, self.now);
         self.seats.push(Seat { client_id, client, addr, events: Vec::new() });
         self.homes.insert(addr, self.seats.len() - 1);
         self.seats.len() - 1

@@ -1,0 +1,184 @@
+//! The blocks of a tick, each encoded once and shared by all peers that need it.
+
+use super::history::History;
+use crate::wire::Tick;
+use crate::wire::block::{AGE_TICKS_MAX, Encoder, Head, MEMBERS_MAX, Member};
+
+/// A baseline may be so old whatever its tick is.
+const FRESH_TICKS: u64 = 12;
+
+/// An older one only if its tick is on the grid of its cluster: every so many ticks.
+pub(super) const GRID_TICKS: u64 = 4;
+
+/// Blocks of a part of a cluster that are encoded for each cluster and tick; whoever asks for another gets
+/// a full block.
+const PARTIAL_BLOCKS_MAX: usize = 16;
+
+/// How much of a cluster is told: all of it, or so many of its first members where all do not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    Eight,
+    Sixteen,
+    ThirtyTwo,
+    All,
+}
+
+impl Part {
+    /// From the smallest to the largest.
+    pub(super) const EACH: [Part; 4] = [Part::Eight, Part::Sixteen, Part::ThirtyTwo, Part::All];
+
+    /// The members that it takes, of all.
+    fn of(self, members: &[Member]) -> &[Member] {
+        let most = match self {
+            Part::Eight => 8,
+            Part::Sixteen => 16,
+            Part::ThirtyTwo => 32,
+            Part::All => MEMBERS_MAX,
+        };
+        &members[..members.len().min(most)]
+    }
+}
+
+/// What a block leads from: a tick at which the peer holds the cluster, or a part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Base {
+    pub(super) tick: Tick,
+    pub(super) part: Part,
+}
+
+impl Base {
+    /// Whether a block of `cluster` at `now` may lead from it. There are at most 25 such ticks, so that no
+    /// pattern of acknowledgements makes more encodings.
+    fn is_legal(self, cluster: u16, now: Tick) -> bool {
+        let age = now.since(self.tick);
+        let is_on_grid = is_on_grid(cluster, self.tick);
+        (1..=FRESH_TICKS).contains(&age) || (age <= u64::from(AGE_TICKS_MAX) && age > 0 && is_on_grid)
+    }
+}
+
+/// Which of the places on the grid `tick` is.
+pub(super) fn grid_place(tick: Tick) -> usize {
+    (tick.0 % GRID_TICKS) as usize
+}
+
+/// Whether `tick` is one of those at which far peers are told of `cluster`.
+pub(super) fn is_on_grid(cluster: u16, tick: Tick) -> bool {
+    (tick.0 + u64::from(cluster)).is_multiple_of(GRID_TICKS)
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    base: Option<Base>,
+    part: Part,
+    start: u32,
+    end: u32,
+}
+
+/// The blocks of one tick.
+///
+/// [`Blocks::begin`] once a tick, then [`Blocks::get`] as often as there is someone to tell.
+#[derive(Debug)]
+pub(super) struct Blocks {
+    now: Tick,
+    cluster_bits: u32,
+    encoder: Encoder,
+    bytes: Vec<u8>,
+    /// By cluster.
+    entries: Vec<Vec<Entry>>,
+    encoded: usize,
+    /// Those among them that lead from a baseline to a whole cluster, and their length.
+    deltas: usize,
+    delta_bytes: usize,
+}
+
+impl Blocks {
+    pub(super) fn new() -> Self {
+        Self {
+            now: Tick(0),
+            cluster_bits: 1,
+            encoder: Encoder::new(),
+            bytes: Vec::new(),
+            entries: Vec::new(),
+            encoded: 0,
+            deltas: 0,
+            delta_bytes: 0,
+        }
+    }
+
+    /// `clusters` is one more than the highest id, `cluster_bits` how wide an id is.
+    pub(super) fn begin(&mut self, now: Tick, clusters: usize, cluster_bits: u32) {
+        self.now = now;
+        self.cluster_bits = cluster_bits;
+        self.bytes.clear();
+        (self.encoded, self.deltas, self.delta_bytes) = (0, 0, 0);
+        self.entries.iter_mut().for_each(Vec::clear);
+        self.entries.resize_with(clusters, Vec::new);
+    }
+
+    /// The width of a cluster's number in this tick's blocks.
+    pub(super) fn cluster_bits(&self) -> u32 {
+        self.cluster_bits
+    }
+
+    /// The mean length of the blocks that lead from a baseline, of this tick so far.
+    pub(super) fn mean_bytes(&self) -> usize {
+        self.delta_bytes / self.deltas.max(1)
+    }
+
+    /// How many blocks have been encoded in this tick.
+    pub(super) fn encoded(&self) -> usize {
+        self.encoded
+    }
+
+    /// The block that leads from `base` (from nothing, where that is not legal) to a part of `cluster` now.
+    /// `home` says where a player is now. `None` if too many parts were asked for already.
+    pub(super) fn get(
+        &mut self,
+        history: &History,
+        home: &dyn Fn(u32) -> Option<u16>,
+        cluster: u16,
+        base: Option<Base>,
+        part: Part,
+    ) -> Option<&[u8]> {
+        let base = base.filter(|base| base.is_legal(cluster, self.now));
+        let known = &self.entries[usize::from(cluster)];
+        if let Some(entry) = known.iter().find(|entry| entry.base == base && entry.part == part) {
+            return Some(&self.bytes[entry.start as usize..entry.end as usize]);
+        }
+        let is_partial = |entry: &Entry| entry.base.is_some_and(|base| base.part != Part::All || entry.part != Part::All);
+        let (start, end) = (self.bytes.len() as u32, 0);
+        let entry = Entry { base, part, start, end };
+        if is_partial(&entry) && known.iter().filter(|entry| is_partial(entry)).count() >= PARTIAL_BLOCKS_MAX {
+            return None;
+        }
+        self.encode(history, home, cluster, entry)
+    }
+
+    fn encode(
+        &mut self,
+        history: &History,
+        home: &dyn Fn(u32) -> Option<u16>,
+        cluster: u16,
+        mut entry: Entry,
+    ) -> Option<&[u8]> {
+        let is = entry.part.of(history.members(self.now, cluster)?);
+        let (age, was) = match entry.base {
+            None => (0, &[][..]),
+            Some(base) => {
+                let age = self.now.since(base.tick) as u8;
+                (age, base.part.of(history.members(base.tick, cluster)?))
+            }
+        };
+        let head = Head { cluster, age };
+        let moved_to = |index: usize| home(was[index].id);
+        self.encoder.encode(head, self.cluster_bits, was, is, moved_to, &mut self.bytes);
+        entry.end = self.bytes.len() as u32;
+        self.encoded += 1;
+        if entry.base.is_some() && entry.part == Part::All {
+            self.deltas += 1;
+            self.delta_bytes += (entry.end - entry.start) as usize;
+        }
+        self.entries[usize::from(cluster)].push(entry);
+        Some(&self.bytes[entry.start as usize..entry.end as usize])
+    }
+}

@@ -1,0 +1,133 @@
+//! One snapshot while it is put together: which blocks go into it, and in which order.
+
+use super::blocks::{Base, Blocks, Part};
+use super::history::History;
+use super::told::{SentBlock, Told};
+use crate::wire::{COMPACT_TAG, PARTIAL_FLAG, SnapshotHeader, Tick, encode_part};
+
+/// Near clusters may take this part of a snapshot; the rest, and what they leave, is for all others in turn.
+const NEAR_PERCENT: usize = 75;
+
+/// Most lost blocks that are told again in one snapshot.
+const LOST_PER_SNAPSHOT: usize = 8;
+
+pub(super) struct Packing<'a> {
+    pub(super) now: Tick,
+    pub(super) history: &'a History,
+    pub(super) blocks: &'a mut Blocks,
+    pub(super) home: &'a dyn Fn(u32) -> Option<u16>,
+    pub(super) told_in: &'a mut [u64],
+    pub(super) snapshot: u64,
+    pub(super) told: &'a mut Told,
+    pub(super) out: &'a mut Vec<u8>,
+    /// Where in `out` the snapshot begins, and how far it may reach.
+    pub(super) start: usize,
+    pub(super) limit: usize,
+}
+
+impl Packing<'_> {
+    /// The header, and how wide the numbers of clusters are.
+    pub(super) fn head(&mut self, header: &SnapshotHeader) {
+        self.limit = self.start + self.told.budget(self.now);
+        encode_part(&(COMPACT_TAG, *header), self.out);
+        self.out.push(self.blocks.cluster_bits() as u8);
+        self.start = self.out.len();
+    }
+
+    /// Clusters that are no more, as long as the peer may believe in them.
+    pub(super) fn tombstones(&mut self, dissolved: &[(Tick, u16)]) {
+        for &(_, cluster) in dissolved {
+            if let Some(base) = self.told.base(cluster, self.now) {
+                self.add(cluster, Some(base), Part::All, None);
+            }
+        }
+    }
+
+    /// The peer's own cluster, and its neighbours within their share.
+    pub(super) fn near(&mut self, own: Option<u16>, neighbours: &[u16]) {
+        if let Some(own) = own {
+            self.tell(own);
+        }
+        let all = self.limit;
+        self.limit = all.min(self.start + (all - self.start) * NEAR_PERCENT / 100);
+        neighbours.iter().for_each(|&cluster| _ = self.tell(cluster));
+        self.limit = all;
+    }
+
+    /// Neighbours that found no room in their share, where others have left some.
+    pub(super) fn rest_of_near(&mut self, neighbours: &[u16]) {
+        neighbours.iter().for_each(|&cluster| _ = self.tell(cluster));
+    }
+
+    /// What was lost on its way before.
+    pub(super) fn lost(&mut self, is_there: &[bool]) {
+        for _ in 0..LOST_PER_SNAPSHOT {
+            let Some(cluster) = self.told.next_lost() else { return };
+            if is_there[usize::from(cluster)] && !self.tell(cluster) {
+                return self.told.put_back_lost(cluster);
+            }
+        }
+    }
+
+    /// The clusters whose turn it is, from where the peer's turn has got to. The first that finds no room is the
+    /// first of the next turn.
+    pub(super) fn far(&mut self, due: &[u16], place: usize) {
+        let from = due.partition_point(|&cluster| cluster < self.told.turns[place]);
+        let in_turn = due[from..].iter().chain(&due[..from]);
+        let mut has_told = false;
+        for &cluster in in_turn {
+            if !self.tell(cluster) {
+                self.told.turns[place] = cluster;
+                break;
+            }
+            has_told = true;
+        }
+        self.told.note_far(has_told || due.is_empty());
+    }
+
+    /// Adds a block of `cluster`, unless it is told already. False if it finds no room.
+    fn tell(&mut self, cluster: u16) -> bool {
+        if self.told_in[usize::from(cluster)] == self.snapshot {
+            return true;
+        }
+        let base = self.told.base(cluster, self.now);
+        let Some(whole) = self.length(cluster, base, Part::All) else { return true };
+        if whole <= self.limit.saturating_sub(self.out.len()) {
+            return self.add(cluster, base, Part::All, Some(Part::All));
+        }
+        let would_fit_alone = whole <= self.limit - self.start;
+        !would_fit_alone && self.tell_part(cluster, base)
+    }
+
+    /// Adds as much of a cluster as fits, where all of it fits into no snapshot.
+    fn tell_part(&mut self, cluster: u16, base: Option<Base>) -> bool {
+        let held = base.map_or(Part::Eight, |base| base.part);
+        let from_base = Part::EACH.into_iter().rev().filter(|part| *part >= held).map(|part| (base, part));
+        let alone = Part::EACH.into_iter().rev().map(|part| (None, part));
+        for (base, part) in from_base.chain(alone) {
+            let room = self.limit.saturating_sub(self.out.len());
+            if self.length(cluster, base, part).is_some_and(|length| length <= room) {
+                self.out[self.start - 1] |= PARTIAL_FLAG;
+                return self.add(cluster, base, part, Some(part));
+            }
+        }
+        false
+    }
+
+    /// The length of a block. `None` if the cluster is not remembered, or too many parts of it were asked for.
+    fn length(&mut self, cluster: u16, base: Option<Base>, part: Part) -> Option<usize> {
+        self.blocks.get(self.history, self.home, cluster, base, part).map(<[u8]>::len)
+    }
+
+    /// Appends a block if it fits, and notes that it was `told`.
+    fn add(&mut self, cluster: u16, base: Option<Base>, part: Part, told: Option<Part>) -> bool {
+        let Some(block) = self.blocks.get(self.history, self.home, cluster, base, part) else { return false };
+        if self.out.len() + block.len() > self.limit {
+            return false;
+        }
+        self.out.extend_from_slice(block);
+        self.told_in[usize::from(cluster)] = self.snapshot;
+        self.told.on_sent(self.now, SentBlock { cluster, part: told });
+        true
+    }
+}
