@@ -50,8 +50,8 @@ pub(super) struct BotsArgs {
     #[arg(long, env = "TICKCAST_AREA", value_name = "WIDTHxHEIGHT", default_value_t)]
     area: Area,
     /// How they want their snapshots
-    #[arg(long, env = "TICKCAST_ENCODING", value_name = "ENCODING", default_value = "plain",
-          value_parser = PossibleValuesParser::new(["plain"]).map(|_| Encoding::Plain))]
+    #[arg(long, env = "TICKCAST_ENCODING", value_name = "ENCODING", default_value = "compact",
+          value_parser = PossibleValuesParser::new(["compact", "plain"]).map(encoding_named))]
     encoding: Encoding,
     /// The same seed, the same ways
     #[arg(long, env = "TICKCAST_SEED", value_name = "N", default_value = "1")]
@@ -193,6 +193,10 @@ fn within<T: PartialOrd>(value: T, bound: RangeInclusive<T>) -> Option<T> {
     bound.contains(&value).then_some(value)
 }
 
+fn encoding_named(name: String) -> Encoding {
+    if name == "plain" { Encoding::Plain } else { Encoding::Compact }
+}
+
 fn walk_named(name: String) -> Walk {
     Walk::ALL.into_iter().find(|walk| walk.name() == name).unwrap_or_default()
 }
@@ -245,7 +249,7 @@ mod tests {
             ("--walk north", "--walk", "waypoint, random, crowd, rest"),
             ("--area 5", "--area", "WIDTHxHEIGHT"),
             ("--area 0x9", "--area", "1 to 2147483647"),
-            ("--encoding xml", "--encoding", "plain"),
+            ("--encoding xml", "--encoding", "compact, plain"),
             ("--server 127.0.0.1", "--server", "write 127.0.0.1:12345"),
         ] {
             let error = parsed(line).expect_err(line);

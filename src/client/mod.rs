@@ -44,9 +44,9 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// The defaults for a client id: plain snapshots, and hello again after a second of silence.
+    /// The defaults for a client id: compact snapshots, and hello again after a second of silence.
     pub fn new(client_id: u32) -> Self {
-        Self { client_id, encoding: Encoding::Plain, silence: Duration::from_secs(1), decode: true }
+        Self { client_id, encoding: Encoding::default(), silence: Duration::from_secs(1), decode: true }
     }
 }
 
@@ -78,6 +78,15 @@ pub enum Event {
     Closed(ClosedReason),
 }
 
+/// What the blocks of a client's compact snapshots told, all together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BlockTotals {
+    /// The bytes of all blocks.
+    pub bytes: u64,
+    /// The players that they told of.
+    pub players: u64,
+}
+
 /// Plays one client id on one server.
 ///
 /// - Datagrams in: [`Client::receive`], with every one that arrives.
@@ -104,6 +113,7 @@ pub struct Client {
     ack: Ack,
     world: KnownWorld,
     frames: Frames,
+    blocks: BlockTotals,
     ignored: u64,
     malformed: u64,
 }
@@ -133,6 +143,7 @@ impl Client {
             ack: Ack::default(),
             world: KnownWorld::new(secret),
             frames: Frames::new(),
+            blocks: BlockTotals::default(),
             ignored: 0,
             malformed: 0,
         };
@@ -225,6 +236,11 @@ impl Client {
         &self.world
     }
 
+    /// What its compact snapshots have told so far.
+    pub fn blocks(&self) -> BlockTotals {
+        self.blocks
+    }
+
     /// Datagrams that were no message, or not for this client.
     pub fn ignored(&self) -> u64 {
         self.ignored
@@ -311,6 +327,8 @@ impl Client {
             let taken = self.frames.take_in(&compact);
             if taken == Ok(true) {
                 let (members, departed) = (self.frames.told(compact.header.tick), self.frames.departed());
+                self.blocks.bytes += compact.blocks.len() as u64;
+                self.blocks.players += members.len() as u64;
                 self.world.take_in_members(&compact.header, members, departed, period_ns);
             }
             return taken.is_ok();

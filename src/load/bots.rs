@@ -15,7 +15,7 @@ use super::refusal_in_words;
 use super::report::{BotsReport, Findings, histogram};
 use super::tally::Counts;
 use super::walk::{Area, Walk, Walks};
-use crate::client::ClientConfig;
+use crate::client::{BlockTotals, ClientConfig};
 use crate::secret::Secret;
 use crate::wire::Encoding;
 
@@ -139,6 +139,8 @@ struct Fleet<'a> {
     standing: Vec<Standing>,
     schedule: Schedule,
     ages: Ages,
+    /// What had been told when counting began.
+    blocks_before: BlockTotals,
     /// When the next sample of ages is due; `None` while nothing counts.
     next_sample: Option<Instant>,
     /// The bot that the next sample is of.
@@ -167,6 +169,7 @@ impl<'a> Fleet<'a> {
             standing: vec![Standing::default(); config.clients],
             schedule: Schedule::new(now, config.clients, config.rate_hz),
             ages: Ages::new(),
+            blocks_before: BlockTotals::default(),
             next_sample: None,
             sampled: 0,
             next_progress: now,
@@ -244,6 +247,7 @@ impl Fleet<'_> {
         let time = self.shared.since_began(now);
         self.shared.epochs.start(time);
         self.bots.iter_mut().for_each(|bot| bot.tally.start(time));
+        self.blocks_before = self.blocks();
         self.next_sample = Some(now);
     }
 
@@ -279,6 +283,15 @@ impl Fleet<'_> {
         }
     }
 
+    /// What the blocks of all bots have told so far.
+    fn blocks(&self) -> BlockTotals {
+        let all = self.bots.iter().map(|bot| bot.client().blocks());
+        all.fold(BlockTotals::default(), |sum, blocks| BlockTotals {
+            bytes: sum.bytes + blocks.bytes,
+            players: sum.players + blocks.players,
+        })
+    }
+
     fn queue_losses(&self) -> Option<u64> {
         machine::queue_losses(self.bots.iter().map(Bot::socket))
     }
@@ -307,6 +320,7 @@ impl Fleet<'_> {
             players_seen: &players_seen,
             ages: &self.ages,
             tick_period: current.map_or(Duration::ZERO, |epoch| epoch.clock().period()),
+            bits_per_player: bits_per_player(self.blocks_before, self.blocks()),
             decode_errors: bots.clone().map(|bot| bot.client().malformed()).sum(),
             resumes: bots.clone().filter(|bot| bot.tally.has_come_back()).count() as u64,
             outage: bots.filter_map(|bot| bot.tally.outage()).max(),
@@ -381,6 +395,12 @@ impl Schedule {
         self.round += u64::from(self.bot == 0);
         Turn::Visit { bot, moves }
     }
+}
+
+/// All bytes of blocks x 8 / players told, between two counts. `None` where no block was told.
+fn bits_per_player(before: BlockTotals, after: BlockTotals) -> Option<f64> {
+    let players = after.players - before.players;
+    (players > 0).then(|| (after.bytes - before.bytes) as f64 * 8.0 / players as f64)
 }
 
 /// How long so many rounds take.

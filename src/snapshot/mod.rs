@@ -4,8 +4,8 @@
 //! together from it, never larger than one datagram.
 
 pub mod clusters;
-pub mod motion;
 mod compact;
+pub mod motion;
 mod plain;
 
 pub use compact::{CompactSnapshots, Told};

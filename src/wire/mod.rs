@@ -9,16 +9,16 @@ mod codec;
 mod message;
 
 pub use codec::{
-    CompactSnapshot, DecodeError, compact_snapshot, decode_client, decode_server, encode_client, encode_server,
-    snapshot_header,
+    CompactSnapshot, DecodeError, compact_snapshot, decode_client, decode_server, encode_client,
+    encode_server, snapshot_header,
 };
 pub(crate) use codec::{encode_part, encode_reply, hello_prefix};
-pub(crate) use message::{COMPACT_TAG, PARTIAL_FLAG, PLAIN_TAG};
 pub use message::{
     Ack, Bounds, Challenge, Closed, ClosedReason, Encoding, FromClient, FromServer, Hello, Leave, Move,
     PLAYER_BYTES, PlainSnapshot, Player, Position, Proof, Refusal, RefusalReason, SnapshotHeader, Tick,
     Welcome,
 };
+pub(crate) use message::{COMPACT_TAG, PARTIAL_FLAG, PLAIN_TAG};
 
 /// The version of the protocol that this crate speaks. A server refuses every other, naming its own.
 pub const PROTOCOL_VERSION: u32 = 1;

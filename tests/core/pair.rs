@@ -10,8 +10,8 @@ use tickcast::gate::{DropReason, PeerAddr};
 use tickcast::secret::Secret;
 use tickcast::server::{Batch, Server, Totals};
 use tickcast::wire::{
-    Ack, ClosedReason, Encoding, FromClient, FromServer, Hello, Leave, Move, PROTOCOL_VERSION, PlainSnapshot, Player,
-    Position, Proof, Refusal, Tick, Welcome, compact_snapshot, decode_server, encode_client,
+    Ack, ClosedReason, Encoding, FromClient, FromServer, Hello, Leave, Move, PROTOCOL_VERSION, PlainSnapshot,
+    Player, Position, Proof, Refusal, Tick, Welcome, compact_snapshot, decode_server, encode_client,
     snapshot_header,
 };
 

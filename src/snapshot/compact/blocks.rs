@@ -145,10 +145,12 @@ impl Blocks {
         if let Some(entry) = known.iter().find(|entry| entry.base == base && entry.part == part) {
             return Some(&self.bytes[entry.start as usize..entry.end as usize]);
         }
-        let is_partial = |entry: &Entry| entry.base.is_some_and(|base| base.part != Part::All || entry.part != Part::All);
+        let is_partial =
+            |entry: &Entry| entry.base.is_some_and(|base| base.part != Part::All || entry.part != Part::All);
         let (start, end) = (self.bytes.len() as u32, 0);
         let entry = Entry { base, part, start, end };
-        if is_partial(&entry) && known.iter().filter(|entry| is_partial(entry)).count() >= PARTIAL_BLOCKS_MAX {
+        if is_partial(&entry) && known.iter().filter(|entry| is_partial(entry)).count() >= PARTIAL_BLOCKS_MAX
+        {
             return None;
         }
         self.encode(history, home, cluster, entry)

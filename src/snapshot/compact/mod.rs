@@ -90,8 +90,8 @@ impl CompactSnapshots {
         self.clusters.update(tick, &self.places);
         self.note_dissolved();
         self.remember(world);
-        self.is_everyone_due = self.blocks.mean_bytes() * self.clusters.len()
-            <= self.datagram_bytes * ALL_FIT_PERCENT / 100;
+        self.is_everyone_due =
+            self.blocks.mean_bytes() * self.clusters.len() <= self.datagram_bytes * ALL_FIT_PERCENT / 100;
         self.blocks.begin(tick, self.was_there.len(), self.clusters.id_bits());
         self.due.clear();
         let is_due = |id: &u16| self.is_everyone_due || blocks::is_on_grid(*id, tick);
