@@ -14,6 +14,7 @@ use tickcast::world::PlayerSlot;
 use walk::{Movement, Walk};
 
 #[path = "../tests/blocks/walk.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
 mod walk;
 
 criterion_group!(benches, blocks, update);

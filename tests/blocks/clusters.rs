@@ -75,13 +75,17 @@ impl Field {
         players.clone().map(|slot| self.recall_of(slot)).sum::<f64>() / players.count() as f64
     }
 
+    fn home(&self, slot: PlayerSlot) -> u16 {
+        self.clusters.home(slot).expect("everyone is at home somewhere")
+    }
+
     fn recall_of(&self, slot: PlayerSlot) -> f64 {
         let own = self.walk.places[slot.index()];
         let mut order: Vec<PlayerSlot> = slots(self.players).collect();
         order.select_nth_unstable_by_key(200, |other| own.distance_squared(self.walk.places[other.index()]));
-        let home = self.clusters.home(slot).unwrap();
+        let home = self.home(slot);
         let is_told = |id: u16| id == home || self.clusters.neighbours(home).contains(&id);
-        let told = order[..200].iter().filter(|&&other| is_told(self.clusters.home(other).unwrap()));
+        let told = order[..200].iter().filter(|&&other| is_told(self.home(other)));
         told.count() as f64 / 200.0
     }
 }
@@ -135,7 +139,7 @@ fn who_jumps_is_soon_at_home_there() {
     let there = field.walk.places[1_500];
     field.walk.places[17] = Position { x: there.x + 1, ..there };
     (0..8).for_each(|_| field.update());
-    let [home, near] = [17, 1_500].map(|slot| field.clusters.home(PlayerSlot(slot)).unwrap());
+    let [home, near] = [17, 1_500].map(|slot| field.home(PlayerSlot(slot)));
     assert!(home == near || field.clusters.neighbours(near).contains(&home));
 }
 
@@ -190,9 +194,9 @@ fn skipped_ticks_leave_no_cluster_unvisited() {
         field.tick.0 += 3;
         field.update();
     }
-    let near = field.clusters.home(PlayerSlot(1_500)).unwrap();
+    let near = field.home(PlayerSlot(1_500));
     let is_near = |id: u16| id == near || field.clusters.neighbours(near).contains(&id);
-    let arrived = (0..40).filter(|slot| is_near(field.clusters.home(PlayerSlot(slot * 70)).unwrap())).count();
+    let arrived = (0..40).filter(|slot| is_near(field.home(PlayerSlot(slot * 70)))).count();
     assert_eq!(arrived, 40, "with a tick in four, all have been looked after");
 }
 

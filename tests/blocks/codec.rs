@@ -63,7 +63,7 @@ fn changed(draw: &mut Draw, old: Member) -> Member {
 }
 
 fn destination(id: u32) -> Option<u16> {
-    (id % 3 > 0).then_some((id % 512) as u16)
+    (!id.is_multiple_of(3)).then_some((id % 512) as u16)
 }
 
 fn encoded(encoder: &mut Encoder, head: Head, was: &[Member], is: &[Member]) -> Vec<u8> {

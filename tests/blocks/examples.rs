@@ -126,7 +126,7 @@ fn text_of(example: &Example) -> String {
     let mut at = 0;
     for (width, what) in example.parts {
         let bits: String = (at..at + width).map(|at| char::from(b'0' + bit(&bytes, at))).collect();
-        writeln!(text, "| {}, {} | `{bits}` | {what} |", at / 8, at % 8).unwrap();
+        writeln!(text, "| {}, {} | `{bits}` | {what} |", at / 8, at % 8).expect("a string takes all");
         at += width;
     }
     assert!(
@@ -134,8 +134,9 @@ fn text_of(example: &Example) -> String {
         "{}",
         example.title
     );
-    if at < bytes.len() * 8 {
-        writeln!(text, "| {}, {} | `{:0<2$}` | padding |", at / 8, at % 8, bytes.len() * 8 - at).unwrap();
+    let padding = "0".repeat(bytes.len() * 8 - at);
+    if !padding.is_empty() {
+        writeln!(text, "| {}, {} | `{padding}` | padding |", at / 8, at % 8).expect("a string takes all");
     }
     text
 }
