@@ -3,7 +3,7 @@
 use super::MEMBERS_MAX;
 use super::bits::BitWriter;
 use super::kept::Kept;
-use super::numbers::{gamma_bits, ones, subset_bits};
+use super::numbers::{gamma_bits, ones, set_of, subset_bits};
 use super::predict::rank_of;
 use super::shapes::{EXCESS_WAYS, SHIFT_MAX, SYMBOLS, Table};
 
@@ -89,8 +89,7 @@ impl Ranks {
 
     /// Those who are not where they were predicted.
     fn movers(&self) -> u64 {
-        let pairs = self.axes[0].iter().zip(&self.axes[1]).enumerate();
-        pairs.fold(0, |movers, (index, (x, y))| movers | u64::from(x | y != 0) << index)
+        set_of(&std::array::from_fn(|index| self.axes[0][index] | self.axes[1][index] != 0))
     }
 
     /// How many are not where they were predicted.
@@ -144,7 +143,7 @@ impl Ranks {
             *symbol = (high_x + high_y * 4) as u8;
             *exceeds = high_x.max(high_y) == 3;
         }
-        self.exceeding = exceeding.iter().rev().fold(0, |all, &exceeds| all << 1 | u64::from(exceeds));
+        self.exceeding = set_of(&exceeding);
     }
 
     /// How often each symbol occurs, and for each way to write an excess the bits that the excesses take.
