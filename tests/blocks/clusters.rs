@@ -102,7 +102,7 @@ fn spread_out_clusters_are_full_and_know_the_nearest_200() {
     assert!(field.fill() >= 0.75, "fill {}", field.fill());
     assert!(field.recall() >= 0.99, "recall {}", field.recall());
     let per_tick = (field.clusters.changes() - changes) as f64 / 200.0 / 3_000.0;
-    assert!(per_tick < 0.006, "{per_tick} changes per player and tick");
+    assert!(per_tick < 0.002_8, "{per_tick} changes per player and tick");
 }
 
 #[test]
@@ -127,19 +127,21 @@ fn walking_together_changes_nothing() {
 
 #[test]
 fn a_crowd_that_bursts_apart_is_sorted_out() {
-    let mut field = Field::new(Movement::Burst, 1_000);
-    field.run(3_000);
-    assert!(field.recall() > 0.9, "recall {}", field.recall());
+    let mut field = Field::new(Movement::Burst, 2_500);
+    field.run(2_500);
+    assert!(field.recall() > 0.99, "recall {}", field.recall());
 }
 
 #[test]
 fn who_jumps_is_soon_at_home_there() {
-    let mut field = Field::new(Movement::Rest, 3_000);
+    let mut field = Field::new(Movement::Rest, 5_000);
     field.run(200);
-    let there = field.walk.places[1_500];
-    field.walk.places[17] = Position { x: there.x + 1, ..there };
-    (0..8).for_each(|_| field.update());
-    let [home, near] = [17, 1_500].map(|slot| field.home(PlayerSlot(slot)));
+    let here = field.walk.places[17];
+    let far = slots(5_000).max_by_key(|slot| here.distance_squared(field.walk.places[slot.index()]));
+    let far = far.expect("there are players");
+    field.walk.places[17] = field.walk.places[far.index()];
+    (0..5).for_each(|_| field.update());
+    let [home, near] = [field.home(PlayerSlot(17)), field.home(far)];
     assert!(home == near || field.clusters.neighbours(near).contains(&home));
 }
 
