@@ -1,6 +1,6 @@
 //! Who of the baseline is still there, and what has changed about each.
 
-use super::numbers::ones;
+use super::numbers::{ones, set_of};
 use super::predict::way_between;
 use super::{MEMBERS_MAX, Member};
 
@@ -53,7 +53,7 @@ impl Kept {
     }
 
     fn compare(&mut self, was: &[Member], is: &[Member]) {
-        (self.new_motion, self.new_state) = (0, 0);
+        let (mut new_motion, mut new_state) = ([false; MEMBERS_MAX], [false; MEMBERS_MAX]);
         let mut moving = 0;
         let ([way_x, way_y], [motion_x, motion_y]) = (&mut self.way, &mut self.motion);
         let ways = way_x.iter_mut().zip(way_y);
@@ -62,9 +62,10 @@ impl Kept {
             [*way.0, *way.1] = way_between(was.at, is.at);
             (*motion.0, *motion.1) = (i32::from(is.motion.x), i32::from(is.motion.y));
             moving |= *motion.0 | *motion.1;
-            self.new_motion |= u64::from(was.motion != is.motion) << index;
-            self.new_state |= u64::from(was.state != is.state) << index;
+            new_motion[index] = was.motion != is.motion;
+            new_state[index] = was.state != is.state;
         }
+        (self.new_motion, self.new_state) = (set_of(&new_motion), set_of(&new_state));
         for axis in self.way.iter_mut().chain(&mut self.motion) {
             axis[self.len..].fill(0);
         }

@@ -1,6 +1,6 @@
 //! A block: one cluster of players, from a baseline that the receiver holds (or from nothing) to now, in bits.
 //!
-//! [`Encoder::encode`] writes a block, [`decode`] reads it. Both are given the members of the cluster at the
+//! [`Encoder::encode`] writes a block, [`decode()`] reads it. Both are given the members of the cluster at the
 //! baseline, in the same order: members keep their order from tick to tick, and whoever enters is appended.
 //! Because of this the first so many members of a cluster are a legal baseline too, and the first so many of now a
 //! legal block, where a whole one would not fit into a datagram.

@@ -1,5 +1,7 @@
 //! Numbers as blocks write them: folded, in widths, in sets.
 
+use super::MEMBERS_MAX;
+
 /// 0, -1, 1, -2, 2 ... become 0, 1, 2, 3, 4 ...
 #[inline(always)]
 pub(super) fn zigzag(value: i32) -> u32 {
@@ -37,6 +39,16 @@ pub(super) fn gamma_bits(value: u32) -> u32 {
     value.ilog2() * 2 + 1
 }
 
+/// The set of the true ones. Eight at a time: a product that moves the lowest bit of each byte to the highest byte.
+#[inline(always)]
+pub(super) fn set_of(flags: &[bool; MEMBERS_MAX]) -> u64 {
+    let (eights, _) = flags.as_chunks::<8>();
+    eights.iter().rev().fold(0, |set, eight| {
+        let bytes = u64::from_le_bytes(eight.map(u8::from));
+        set << 8 | bytes.wrapping_mul(0x0102_0408_1020_4080) >> 56
+    })
+}
+
 /// The indices of the ones, ascending.
 pub(super) fn ones(mut set: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
@@ -44,4 +56,26 @@ pub(super) fn ones(mut set: u64) -> impl Iterator<Item = usize> {
         (set != 0).then(|| set &= set - 1)?;
         Some(index)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_has_the_ones_that_are_true() {
+        for set in [0, 1, u64::MAX, 1 << 63, 0x0123_4567_89AB_CDEF, 0x8000_0000_0100_0080] {
+            let flags = std::array::from_fn(|index| set >> index & 1 == 1);
+            assert_eq!(set_of(&flags), set);
+            assert_eq!(ones(set).fold(0, |all, index| all | 1 << index), set);
+        }
+    }
+
+    #[test]
+    fn folded_numbers_come_back() {
+        for value in [0, -1, 1, -2, i32::MAX, i32::MIN] {
+            assert_eq!(unzigzag(zigzag(value)), value);
+        }
+        assert_eq!([0, -1, 1, -2, 2].map(zigzag), [0, 1, 2, 3, 4]);
+    }
 }

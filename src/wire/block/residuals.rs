@@ -3,12 +3,9 @@
 use super::MEMBERS_MAX;
 use super::bits::BitWriter;
 use super::kept::Kept;
-use super::numbers::{gamma_bits, ones, subset_bits};
+use super::numbers::{gamma_bits, ones, set_of, subset_bits};
 use super::predict::rank_of;
-use super::shapes::{EXCESS_WAYS, SHIFT_MAX, SYMBOLS, Table};
-
-/// The bits of ranks under every table of one shift.
-type Cost = (u32, u32);
+use super::shapes::{CODE_BITS_MAX, EXCESS_WAYS, SHIFT_MAX, SYMBOLS, Table};
 
 /// Beyond this a rank costs about the same whatever it is, when predictions are compared.
 const RANK_COST_MAX: u32 = 255;
@@ -89,8 +86,7 @@ impl Ranks {
 
     /// Those who are not where they were predicted.
     fn movers(&self) -> u64 {
-        let pairs = self.axes[0].iter().zip(&self.axes[1]).enumerate();
-        pairs.fold(0, |movers, (index, (x, y))| movers | u64::from(x | y != 0) << index)
+        set_of(&std::array::from_fn(|index| self.axes[0][index] | self.axes[1][index] != 0))
     }
 
     /// How many are not where they were predicted.
@@ -100,7 +96,7 @@ impl Ranks {
 
     /// The table with which these ranks take the fewest bits, and how many: the best shape of the least shift
     /// that leaves few ranks without a class of their own.
-    fn cheapest_table(&mut self) -> Cost {
+    fn cheapest_table(&mut self) -> (u32, u32) {
         let shift = self.likely_shift();
         self.classify(shift);
         let (counts, excess) = self.tally(shift);
@@ -144,7 +140,7 @@ impl Ranks {
             *symbol = (high_x + high_y * 4) as u8;
             *exceeds = high_x.max(high_y) == 3;
         }
-        self.exceeding = exceeding.iter().rev().fold(0, |all, &exceeds| all << 1 | u64::from(exceeds));
+        self.exceeding = set_of(&exceeding);
     }
 
     /// How often each symbol occurs, and for each way to write an excess the bits that the excesses take.
@@ -167,25 +163,54 @@ impl Ranks {
     }
 
     /// Writes all: for each pair its symbol, for each rank beyond the classes its excess, the low bits of both.
+    ///
+    /// Two pairs at once where they fit, because each write waits for the one before.
     fn put(&self, bits: &mut BitWriter, table: u32) {
-        let Table { shift, shape } = Table::numbered(table);
-        let low = (1 << shift) - 1;
-        let [xs, ys] = &self.axes;
-        let pairs = xs.iter().zip(ys).zip(&self.symbols).take(self.len);
-        for (index, ((x, y), &symbol)) in pairs.enumerate() {
-            let code = shape.codes[usize::from(symbol) % SYMBOLS];
-            let lows = u64::from((x & low) | (y & low) << shift);
-            let len = u32::from(code.len);
-            if self.exceeding >> index & 1 == 0 {
-                bits.put_wide(u64::from(code.bits) | lows << len, len + 2 * shift);
+        let table = Table::numbered(table);
+        let fit_two = table.shift <= PAIRED_SHIFT_MAX;
+        let mut index = 0;
+        while index < self.len {
+            if fit_two && index + 1 < self.len && self.exceeding >> index & 3 == 0 {
+                let (first, len) = self.word(index, table);
+                let (second, second_len) = self.word(index + 1, table);
+                bits.put_wide(first | second << len, len + second_len);
+                index += 2;
             } else {
-                bits.put(code.bits.into(), len);
-                put_excess(bits, self.high(index, shift), shape.excess_bits);
-                bits.put_wide(lows, 2 * shift);
+                self.put_one(bits, index, table);
+                index += 1;
             }
         }
     }
+
+    /// A pair whose ranks have classes of their own: its code word, then the low bits of both; and their number.
+    #[inline(always)]
+    fn word(&self, index: usize, Table { shift, shape }: Table) -> (u64, u32) {
+        let index = index % MEMBERS_MAX;
+        let code = shape.codes[usize::from(self.symbols[index]) % SYMBOLS];
+        let len = u32::from(code.len);
+        (u64::from(code.bits) | self.lows(index, shift) << len, len + 2 * shift)
+    }
+
+    #[inline(always)]
+    fn lows(&self, index: usize, shift: u32) -> u64 {
+        let low = (1 << shift) - 1;
+        u64::from((self.axes[0][index] & low) | (self.axes[1][index] & low) << shift)
+    }
+
+    fn put_one(&self, bits: &mut BitWriter, index: usize, table: Table) {
+        if self.exceeding >> index & 1 == 0 {
+            let (word, len) = self.word(index, table);
+            return bits.put_wide(word, len);
+        }
+        let code = table.shape.codes[usize::from(self.symbols[index]) % SYMBOLS];
+        bits.put(code.bits.into(), code.len.into());
+        put_excess(bits, self.high(index, table.shift), table.shape.excess_bits);
+        bits.put_wide(self.lows(index, table.shift), 2 * table.shift);
+    }
 }
+
+/// Two pairs of so great a shift fit into one write of 56 bits: twice a code word and the low bits of two ranks.
+const PAIRED_SHIFT_MAX: u32 = (56 / 2 - CODE_BITS_MAX) / 2;
 
 #[inline(never)]
 fn put_excess(bits: &mut BitWriter, high: [u32; 2], excess_bits: u32) {
