@@ -1,4 +1,4 @@
-//! The peers of the tick: a table without holes in its meaning, walked from end to end every tick.
+//! The peers of the tick: a table of its own, walked from end to end every tick.
 
 use std::collections::HashMap;
 use std::time::Instant;
