@@ -20,9 +20,11 @@ FORMS = {
     PLAIN: struct.Struct("<IQQIII"),  # tag, session, tick, applied, applied history, players; then two lists
 }
 COUNT, GONE_BYTES, PLAYER = struct.Struct("<Q"), 4, struct.Struct("<IiiI")  # client id, x, y, state
-REFUSED = ("it speaks version {}", "it is full", "another plays as this client id; try again in {} s",
-           "this client id may not play", "it does not know this encoding", "it is about to stop")
-CLOSED_FOR = ("it has stopped", "it heard nothing for too long", "another plays in this place", "it has left")
+REFUSED = dict(enumerate((
+    "it speaks version {}", "it is full", "another plays as this client id; try again in {} s",
+    "this client id may not play", "it does not know this encoding", "it is about to stop")))
+CLOSED_FOR = dict(enumerate((
+    "it has stopped", "it heard nothing for too long", "another plays in this place", "it has left")))
 
 
 class Client:
@@ -33,7 +35,9 @@ class Client:
     def join(self):
         """Shakes hands; gives the bounds of the world and the player's place."""
         nonce, proof = secrets.randbits(64), NO_PROOF
-        for _ in range(20):
+        for attempt in range(20):
+            if attempt % 5 == 4:
+                proof = NO_PROOF  # a second without an answer: perhaps another server has started
             self.send(HELLO_FORM, HELLO, VERSION, nonce, self.client_id, PLAIN_ENCODING, self.session, proof)
             for tag, fields, _ in self.received(nonce, 0.25):
                 if tag == CHALLENGE and proof == NO_PROOF:
@@ -43,7 +47,7 @@ class Client:
                     self.session, self.sequence, self.silence = fields[0], 0, max(1, 4 * fields[3] / 1e9)
                     return fields[7:11], fields[13:15]
                 if tag == REFUSAL:
-                    sys.exit("The server refuses: " + REFUSED[fields[0]].format(fields[1]))
+                    sys.exit("The server refuses: " + REFUSED.get(fields[0], "for a reason it does not explain").format(fields[1]))
         sys.exit("The server does not answer.")
 
     def move(self, x, y, state=0):
@@ -57,7 +61,7 @@ class Client:
         """The next snapshot: its tick, the newest move applied, how many players there are, and those it tells of."""
         for tag, fields, lists in self.received(self.session, self.silence):
             if tag == CLOSED:
-                sys.exit("The server has ended the session: " + CLOSED_FOR[fields[0]])
+                sys.exit("The server has ended the session: " + CLOSED_FOR.get(fields[0], "for another reason"))
             if tag == PLAIN:
                 told_from = COUNT.size + COUNT.unpack_from(lists)[0] * GONE_BYTES + COUNT.size
                 return fields[0], fields[1], fields[3], list(PLAYER.iter_unpack(lists[told_from:]))

@@ -16,10 +16,18 @@ pub const PROOF_LIFETIME: Duration = Duration::from_secs(10);
 /// Client ids from here on are the server's own, for what it puts into the world itself.
 pub const SERVER_IDS_FROM: u32 = 0xF000_0000;
 
-/// Queue places for each peer: a peer within its rate never fills more before the next tick at 15 Hz and above.
-const QUEUE_PLACES_PER_PEER: usize = 4;
+/// Queue places for each peer: the move of a tick and one more. Where ticks are slow, the queue is emptied between
+/// them.
+const QUEUE_PLACES_PER_PEER: usize = 2;
 /// Queue places at the least, so that a small server still takes a burst of joins.
 const QUEUE_PLACES_MIN: usize = 4_096;
+/// Queue places at the most: about 7 MB, taken at the start.
+const QUEUE_PLACES_MAX: usize = 65_536;
+
+/// How many clients may ask to join in a second, all together: 10,000 in four seconds, and the retries of half.
+const JOINS_PER_SECOND: u64 = 4_000;
+/// How many of them in one tick, at the least.
+const JOINS_PER_TICK_MIN: usize = 512;
 
 /// What a server core is told at its start.
 ///
@@ -38,7 +46,7 @@ pub struct Config {
     /// The largest UDP payload of a snapshot, in bytes: 256 to 65,507. 1,200 passes every path in use.
     pub datagram_bytes: usize,
     /// How many datagrams a peer may send per second, on average over [`Config::burst`]; above it they are
-    /// dropped. 1 to 100,000.
+    /// dropped. 1 to 100,000; [`Config::moves_per_second_at`] gives what suits a tick rate.
     pub moves_per_second: u32,
     /// Whether the first move of an unknown address joins, without handshake or proof. Loopback only.
     pub open: bool,
@@ -54,7 +62,7 @@ impl Default for Config {
             timeout: Duration::from_secs(10),
             world: Bounds::ALL,
             datagram_bytes: 1_200,
-            moves_per_second: 250,
+            moves_per_second: Self::moves_per_second_at(TickRate::DEFAULT),
             open: false,
             client_ids: 0..=SERVER_IDS_FROM - 1,
         }
@@ -64,11 +72,11 @@ impl Default for Config {
 impl Config {
     /// Says which value is out of bounds, by the name of its flag.
     pub fn check(&self) -> Result<(), ConfigError> {
-        within("max-peers", self.max_peers as u64, 1..=1_000_000)?;
-        within("timeout (in ms)", self.timeout.as_millis() as u64, 100..=3_600_000)?;
-        within("datagram-bytes", self.datagram_bytes as u64, 256..=UDP_PAYLOAD_MAX as u64)?;
-        within("moves-per-second", u64::from(self.moves_per_second), 1..=100_000)?;
-        within("client-ids", u64::from(*self.client_ids.end()), 0..=u64::from(SERVER_IDS_FROM) - 1)?;
+        within("max-peers", "", self.max_peers as u64, 1..=1_000_000)?;
+        within("timeout", " ms", self.timeout.as_millis() as u64, 100..=3_600_000)?;
+        within("datagram-bytes", "", self.datagram_bytes as u64, 256..=UDP_PAYLOAD_MAX as u64)?;
+        within("moves-per-second", "", u64::from(self.moves_per_second), 1..=100_000)?;
+        within("client-ids", "", u64::from(*self.client_ids.end()), 0..=u64::from(SERVER_IDS_FROM) - 1)?;
         if self.client_ids.is_empty() {
             return Err(ConfigError::EmptyRange { flag: "client-ids" });
         }
@@ -78,6 +86,11 @@ impl Config {
         Ok(())
     }
 
+    /// Two moves a tick, and at least 250 a second: more than any game needs.
+    pub fn moves_per_second_at(tick_rate: TickRate) -> u32 {
+        (2.0 * tick_rate.hz()).ceil().max(250.0) as u32
+    }
+
     /// How many datagrams a peer may send at once after a pause: half a second's worth, at least 16.
     pub fn burst(&self) -> u32 {
         (self.moves_per_second / 2).max(16)
@@ -85,22 +98,36 @@ impl Config {
 
     /// How many commands may wait for the next tick: always more than one peer may send at once.
     pub fn queue_places(&self) -> usize {
-        (self.max_peers * QUEUE_PLACES_PER_PEER).max(QUEUE_PLACES_MIN).max(2 * self.burst() as usize)
+        let places = (self.max_peers * QUEUE_PLACES_PER_PEER).clamp(QUEUE_PLACES_MIN, QUEUE_PLACES_MAX);
+        places.max(2 * self.burst() as usize)
+    }
+
+    /// How many hellos of clients that do not play yet may reach one tick: each costs an answer.
+    pub fn joins_per_tick(&self) -> usize {
+        let in_a_period = JOINS_PER_SECOND * self.tick_rate.period().as_nanos() as u64 / 1_000_000_000;
+        (in_a_period as usize).clamp(JOINS_PER_TICK_MIN, QUEUE_PLACES_MIN)
     }
 }
 
-fn within(flag: &'static str, value: u64, bound: RangeInclusive<u64>) -> Result<(), ConfigError> {
-    if bound.contains(&value) { Ok(()) } else { Err(ConfigError::OutOfBounds { flag, value, bound }) }
+fn within(
+    flag: &'static str,
+    unit: &'static str,
+    value: u64,
+    bound: RangeInclusive<u64>,
+) -> Result<(), ConfigError> {
+    if bound.contains(&value) { Ok(()) } else { Err(ConfigError::OutOfBounds { flag, unit, value, bound }) }
 }
 
 /// Which value of a [`Config`] cannot be served.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// A number beyond its bound.
-    #[error("--{flag} must be {} to {}, not {value}", bound.start(), bound.end())]
+    #[error("--{flag} must be {} to {}{unit}, not {value}{unit}", bound.start(), bound.end())]
     OutOfBounds {
         /// The flag that sets it.
         flag: &'static str,
+        /// What it is counted in, with a space before it; empty for plain numbers.
+        unit: &'static str,
         /// What it was set to.
         value: u64,
         /// What it may be.
@@ -224,7 +251,7 @@ mod tests {
         let error = Config { datagram_bytes: 255, ..Config::default() }.check().unwrap_err();
         assert_eq!(error.to_string(), "--datagram-bytes must be 256 to 65507, not 255");
         let error = Config { timeout: Duration::from_millis(99), ..Config::default() }.check().unwrap_err();
-        assert_eq!(error.to_string(), "--timeout (in ms) must be 100 to 3600000, not 99");
+        assert_eq!(error.to_string(), "--timeout must be 100 to 3600000 ms, not 99 ms");
     }
 
     #[test]

@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 fn main() -> ExitCode {
-    tickcast::cli::Cli::parse().run()
+    tickcast::cli::Cli::read().run()
 }

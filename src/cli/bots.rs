@@ -1,5 +1,6 @@
 //! `tickcast bots`: what is asked for, a progress bar, and the figures as a table or as JSON.
 
+use std::io::Write as _;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -80,9 +81,9 @@ pub(super) fn run(args: BotsArgs) -> Result<(), CommandError> {
     bar.finish_and_clear();
     let report = report?;
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        writeln!(std::io::stdout(), "{}", serde_json::to_string(&report)?)?;
     } else {
-        print!("{}", table(&report));
+        write!(std::io::stdout(), "{}", table(&report))?;
     }
     Ok(())
 }

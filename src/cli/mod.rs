@@ -7,7 +7,7 @@ mod values;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// A UDP tick server: every player's position, to every player, every tick.
 ///
@@ -21,6 +21,14 @@ pub struct Cli {
     serve: serve::ServeArgs,
 }
 
+/// The same with a command: then the environment of the server's settings is not looked at.
+#[derive(Debug, Parser)]
+#[command(name = "tickcast", version, max_term_width = 100)]
+struct WithCommand {
+    #[command(subcommand)]
+    command: Command,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server
@@ -32,6 +40,16 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the command line, or ends the program with what is wrong with it.
+    pub fn read() -> Self {
+        let first = std::env::args().nth(1).unwrap_or_default();
+        if !first.is_empty() && WithCommand::command().find_subcommand(&first).is_some() {
+            let command = Some(WithCommand::parse().command);
+            return Self { command, serve: serve::ServeArgs::default() };
+        }
+        Self::parse()
+    }
+
     /// Does what the command line says, and says how it went.
     pub fn run(self) -> ExitCode {
         let result = match self.command {

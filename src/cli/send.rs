@@ -1,5 +1,6 @@
 //! `tickcast send`: the quickest look at a server.
 
+use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
 
 use clap::Args;
@@ -7,7 +8,7 @@ use clap::builder::BoolishValueParser;
 
 use super::CommandError;
 use super::bots::{drawn_secret, parse_server};
-use crate::load::send::{self, Seen, SendConfig};
+use crate::load::send::{self, Seen, SendConfig, SendError};
 use crate::wire::Position;
 
 /// So many players are printed for people, nearest first; `--json` prints all.
@@ -46,14 +47,19 @@ pub(super) fn run(args: SendArgs) -> Result<(), CommandError> {
     let at = Position { x: args.x, y: args.y };
     let SendArgs { server, client_id, state, snapshots, json, .. } = args;
     let config = SendConfig { server, client_id, at, state, snapshots };
-    send::run(&config, &drawn_secret(), &mut |seen| {
+    let shown = send::run(&config, &drawn_secret(), &mut |seen| {
+        let mut out = std::io::stdout();
         if json {
-            println!("{}", serde_json::to_string(seen).expect("numbers and lists of numbers are JSON"));
+            writeln!(out, "{}", serde_json::to_string(seen)?)
         } else {
-            print!("{}", table(seen, at));
+            write!(out, "{}", table(seen, at))
         }
-    })?;
-    Ok(())
+    });
+    match shown {
+        // Whoever reads has seen enough.
+        Err(SendError::Print(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
 }
 
 fn table(seen: &Seen, from: Position) -> String {

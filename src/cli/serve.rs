@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use tracing::info;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
 use super::CommandError;
 use super::values::{ClientIds, Span, World};
 use crate::config::{Config, TickRate};
-use crate::net::{Status, TickServer};
+use crate::net::{ServeError, Status, TickServer};
 
 /// Where the server listens unless told otherwise: on this machine alone.
 const BIND: &str = "127.0.0.1:12345";
@@ -31,7 +32,7 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "TICKCAST_BIND", value_name = "ADDR:PORT")]
     bind: Option<SocketAddr>,
     /// Ticks per second, 1 to 1000, fractions included [default: 30]
-    #[arg(long, env = "TICKCAST_TICK_RATE", value_name = "HZ")]
+    #[arg(long, env = "TICKCAST_TICK_RATE", value_name = "HZ", allow_negative_numbers = true)]
     tick_rate: Option<TickRate>,
     /// How many peers may play at once, 1 to 1000000 [default: 16384]
     #[arg(long, env = "TICKCAST_MAX_PEERS", value_name = "N")]
@@ -45,7 +46,7 @@ pub(super) struct ServeArgs {
     /// The largest snapshot in bytes of UDP payload, 256 to 65507 [default: 1200]
     #[arg(long, env = "TICKCAST_DATAGRAM_BYTES", value_name = "BYTES")]
     datagram_bytes: Option<usize>,
-    /// Drop what a peer sends above this rate, 1 to 100000 a second [default: 250]
+    /// Drop what a peer sends above this rate, 1 to 100000 a second [default: two a tick, at least 250]
     #[arg(long, env = "TICKCAST_MOVES_PER_SECOND", value_name = "N")]
     moves_per_second: Option<u32>,
     /// Let only these client ids play [default: 0-4026531839, all but the server's own]
@@ -80,16 +81,23 @@ pub(super) fn run(args: ServeArgs) -> Result<(), CommandError> {
     let config = config_of(args);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let server = TickServer::bind(bind, config).map_err(|error| format!("{error} (--bind {bind})"))?;
-        let status = serve(server).await?;
+        // Before the server says that it listens: who waits for that may send a signal at once.
+        let first = signal()?;
+        let server = TickServer::bind(bind, config).map_err(|error| match error {
+            ServeError::Socket(error) => format!("cannot listen on --bind {bind}: {error}"),
+            other => other.to_string(),
+        })?;
+        let status = serve(server, first).await?;
         info!(ticks = status.report.totals.ticks, peers = status.report.peers, "stopped");
         Ok(())
     })
 }
 
 /// The first signal stops the server in good order; a second one while it stops kills it.
-async fn serve(server: TickServer) -> Result<Status, CommandError> {
-    let first = signal()?;
+async fn serve(
+    server: TickServer,
+    first: impl Future<Output = &'static str>,
+) -> Result<Status, CommandError> {
     let (stopping, stops) = tokio::sync::oneshot::channel();
     let shutdown = async {
         let name = first.await;
@@ -132,7 +140,7 @@ fn signal() -> std::io::Result<impl Future<Output = &'static str>> {
 
 fn start_log(args: &ServeArgs) -> Result<(), CommandError> {
     let filter = match &args.log_level {
-        Some(level) => EnvFilter::try_new(level).map_err(|error| format!("--log-level {level}: {error}"))?,
+        Some(level) => filter(level).map_err(|error| format!("--log-level {level}: {error}"))?,
         None => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")),
     };
     let is_terminal = std::io::stderr().is_terminal();
@@ -143,6 +151,14 @@ fn start_log(args: &ServeArgs) -> Result<(), CommandError> {
         _ => log.init(),
     }
     Ok(())
+}
+
+/// A single word must be a level: as a filter it would be the name of a crate, and silence everything else.
+fn filter(level: &str) -> Result<EnvFilter, CommandError> {
+    if level.chars().all(char::is_alphanumeric) {
+        level.parse::<LevelFilter>().map_err(|_| "it is none of off, error, warn, info, debug, trace")?;
+    }
+    Ok(EnvFilter::try_new(level)?)
 }
 
 /// The settings with those of the file in the places that flags and environment leave open.
@@ -181,13 +197,14 @@ impl ServeArgs {
 
 fn config_of(args: ServeArgs) -> Config {
     let default = Config::default();
+    let tick_rate = args.tick_rate.unwrap_or(default.tick_rate);
     Config {
-        tick_rate: args.tick_rate.unwrap_or(default.tick_rate),
+        tick_rate,
         max_peers: args.max_peers.unwrap_or(default.max_peers),
         timeout: args.timeout.map_or(default.timeout, |span| span.0),
         world: args.world.map_or(default.world, |world| world.0),
         datagram_bytes: args.datagram_bytes.unwrap_or(default.datagram_bytes),
-        moves_per_second: args.moves_per_second.unwrap_or(default.moves_per_second),
+        moves_per_second: args.moves_per_second.unwrap_or_else(|| Config::moves_per_second_at(tick_rate)),
         open: args.open.unwrap_or(default.open),
         client_ids: args.client_ids.map_or(default.client_ids, |ids| ids.0),
     }

@@ -8,6 +8,8 @@ mod budget;
 mod drops;
 mod proof;
 
+use std::hash::BuildHasher as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_queue::ArrayQueue;
@@ -23,7 +25,8 @@ use crate::wire::{
     self, Ack, Challenge, FromClient, FromServer, HELLO_BYTES, Hello, LEAVE_BYTES, Leave, MOVE_BYTES, Move,
     PROTOCOL_VERSION, Position, Proof, REFUSAL_BYTES, Refusal, RefusalReason,
 };
-use budget::{Account, Budget};
+pub(crate) use budget::Account;
+use budget::{Budget, Strangers};
 use drops::Sampler;
 use proof::Prover;
 
@@ -69,6 +72,14 @@ pub(crate) struct Step {
     pub(crate) ack: Ack,
 }
 
+/// By what the gate knows a peer's datagrams.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    pub(crate) key: PeerKey,
+    pub(crate) session: u64,
+    pub(crate) client_id: u32,
+}
+
 /// What the gate must know of a peer.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -86,12 +97,16 @@ struct Entry {
 /// - For reports: [`Gate::drops`], [`Gate::peers`], [`Gate::queued`].
 /// - The tick takes the commands out, and says who plays at which address.
 ///
-/// No guard of the peer table is held while anything else is called.
+/// No guard of the peer table is held while the queue, the log or the table itself is called.
 #[derive(Debug)]
 pub struct Gate {
     started: Instant,
     open: bool,
     budget: Budget,
+    strangers: Strangers,
+    /// How many commands of strangers the next tick may still get.
+    stranger_places: AtomicUsize,
+    stranger_places_max: usize,
     prover: Prover,
     peers: DashMap<PeerAddr, Entry, HashState>,
     queue: ArrayQueue<Command>,
@@ -105,6 +120,9 @@ impl Gate {
             started,
             open: config.open,
             budget: Budget::new(config.moves_per_second, config.burst()),
+            strangers: Strangers::new(),
+            stranger_places: AtomicUsize::new(config.joins_per_tick()),
+            stranger_places_max: config.joins_per_tick(),
             prover: Prover::new(secret.derive("proof of address")),
             peers: DashMap::with_hasher(secret.derive("peer table").hash_state()),
             queue: ArrayQueue::new(config.queue_places()),
@@ -203,7 +221,7 @@ impl Gate {
         if is_known {
             self.push(command)?
         } else {
-            self.push_of_stranger(command)?
+            self.push_of_stranger(age, from, command)?
         }
         Ok(None)
     }
@@ -245,7 +263,7 @@ impl Gate {
             session: 0,
             proven_ms: age.as_millis() as u64,
         };
-        self.push_of_stranger(Command::OpenMove(join, command))
+        self.push_of_stranger(age, from, Command::OpenMove(join, command))
     }
 
     fn on_leave(&self, now: Instant, from: PeerAddr, leave: &Leave) -> Result<(), DropReason> {
@@ -275,13 +293,16 @@ impl Gate {
         if self.budget.charge(age, &mut entry.account) { Ok(true) } else { Err(DropReason::Rate) }
     }
 
-    /// Strangers have no account to charge; half of the queue is all they get, so that peers find room.
-    fn push_of_stranger(&self, command: Command) -> Result<(), DropReason> {
-        if self.queue.len() < self.queue.capacity() / 2 {
-            self.push(command)
-        } else {
-            Err(DropReason::QueueFull)
+    /// Strangers pay from accounts that they share, and all together get so many places a tick: each may cost an
+    /// answer, and the tick shall not be theirs.
+    fn push_of_stranger(&self, age: Duration, from: PeerAddr, command: Command) -> Result<(), DropReason> {
+        if !self.strangers.charge(age, self.peers.hasher().hash_one(from)) {
+            return Err(DropReason::Rate);
         }
+        let take_place = |places: usize| places.checked_sub(1);
+        let place = self.stranger_places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take_place);
+        place.map_err(|_| DropReason::QueueFull)?;
+        self.push(command)
     }
 
     fn push(&self, command: Command) -> Result<(), DropReason> {
@@ -291,19 +312,35 @@ impl Gate {
 
 /// The tick's side.
 impl Gate {
+    /// A tick begins: strangers have their places again.
+    pub(crate) fn begin_tick(&self) {
+        self.stranger_places.store(self.stranger_places_max, Ordering::Relaxed);
+    }
+
+    /// Whether the queue should be emptied before the tick.
+    pub(crate) fn is_filling_up(&self) -> bool {
+        self.queue.len() > self.queue.capacity() / 2
+    }
+
     pub(crate) fn next_command(&self) -> Option<Command> {
         self.queue.pop()
     }
 
-    /// From now on datagrams from `addr` that carry `session` and `client_id` are this peer's.
-    pub(crate) fn admit(&self, now: Instant, addr: PeerAddr, key: PeerKey, session: u64, client_id: u32) {
-        let account = self.budget.open(self.age(now));
-        let entry = Entry { key, session, client_id, newest: 0, account };
-        self.peers.insert(addr, entry);
+    /// From now on datagrams from `addr` that carry `session` and `client_id` are this peer's, in the place of
+    /// whoever was there. It pays from `account`, if it had one: joining anew buys nothing.
+    pub(crate) fn admit(&self, now: Instant, addr: PeerAddr, identity: Identity, account: Option<Account>) {
+        let account = account.unwrap_or_else(|| self.budget.open(self.age(now)));
+        let Identity { key, session, client_id } = identity;
+        self.peers.insert(addr, Entry { key, session, client_id, newest: 0, account });
     }
 
     pub(crate) fn remove(&self, addr: PeerAddr) {
         self.peers.remove(&addr);
+    }
+
+    /// What the peer at `addr` has left to spend.
+    pub(crate) fn account_at(&self, addr: PeerAddr) -> Option<Account> {
+        self.peers.get(&addr).map(|entry| entry.account)
     }
 
     pub(crate) fn key_at(&self, addr: PeerAddr) -> Option<PeerKey> {

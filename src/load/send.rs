@@ -98,6 +98,9 @@ pub enum SendError {
     /// The server ended the session.
     #[error("the session has ended: {}", closed_in_words(*.0))]
     Closed(ClosedReason),
+    /// What was seen could not be shown.
+    #[error("cannot print: {0}")]
+    Print(#[source] io::Error),
     /// The session began, and then nothing came, or nothing that showed the move.
     #[error("the server let the client in and then fell silent")]
     Silent,
@@ -108,7 +111,7 @@ pub enum SendError {
 pub fn run(
     config: &SendConfig,
     secret: &Secret,
-    on_snapshot: &mut dyn FnMut(&Seen),
+    on_snapshot: &mut dyn FnMut(&Seen) -> io::Result<()>,
 ) -> Result<(), SendError> {
     let socket = open(config.server).map_err(|error| SendError::Socket(config.server, error))?;
     let now = machine::now();
@@ -136,7 +139,7 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn run(&mut self, on_snapshot: &mut dyn FnMut(&Seen)) -> Result<(), SendError> {
+    fn run(&mut self, on_snapshot: &mut dyn FnMut(&Seen) -> io::Result<()>) -> Result<(), SendError> {
         let mut buffer = vec![0; UDP_PAYLOAD_MAX + 1];
         while self.shown < self.config.snapshots {
             self.send_what_is_due(machine::now());
@@ -179,7 +182,7 @@ impl Look<'_> {
         now: Instant,
         event: Option<Event>,
         bytes: usize,
-        on_snapshot: &mut dyn FnMut(&Seen),
+        on_snapshot: &mut dyn FnMut(&Seen) -> io::Result<()>,
     ) -> Result<(), SendError> {
         match event {
             Some(Event::Welcomed(welcome)) => {
@@ -195,7 +198,7 @@ impl Look<'_> {
             Some(Event::Snapshot(header)) if header.applied != 0 => {
                 self.patient_until = now + PATIENCE;
                 self.shown += 1;
-                on_snapshot(&self.seen(bytes));
+                on_snapshot(&self.seen(bytes)).map_err(SendError::Print)?;
             }
             _ => {}
         }

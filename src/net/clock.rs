@@ -30,7 +30,8 @@ impl TickClock {
     }
 }
 
-/// Sleeps of this thread end at their time, not up to 50 us later, where the system can do that.
+/// [`sleep`] ends at its time in this thread, not up to 50 us later, where the system can do that. Waiting for a
+/// socket has a slack of its own.
 pub(super) fn make_sleeps_precise() {
     #[cfg(target_os = "linux")]
     if let Err(error) = nix::sys::prctl::set_timerslack(1) {

@@ -58,7 +58,8 @@ pub enum ServeError {
 /// - Start it: [`TickServer::bind`], or [`TickServer::start`] on a socket of yours.
 /// - Look while it runs: [`TickServer::status`], [`TickServer::watch`], [`TickServer::drops`],
 ///   [`TickServer::positions`]. None of them makes the tick wait.
-/// - Stop it: [`TickServer::run_until`] your shutdown, or drop it.
+/// - Stop it: [`TickServer::run_until`] your shutdown, or drop it; then the thread and its socket live on until it
+///   has told every peer, up to 200 ms.
 #[derive(Debug)]
 pub struct TickServer {
     local_addr: SocketAddr,

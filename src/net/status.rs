@@ -46,9 +46,12 @@ pub struct Status {
     pub duration: Spread,
 }
 
-/// Durations of all ticks since the start.
+/// Durations of ticks: of all since the start, and of those of the last second.
 #[derive(Debug)]
-pub(super) struct Durations(Histogram<u64>);
+pub(super) struct Durations {
+    all: Histogram<u64>,
+    second: Histogram<u64>,
+}
 
 impl Durations {
     /// The longest duration that is told from longer ones.
@@ -56,15 +59,31 @@ impl Durations {
 
     pub(super) fn new() -> Self {
         let max_ns = Self::MAX.as_nanos() as u64;
-        Self(Histogram::new_with_bounds(1, max_ns, 3).expect("the bounds are in order"))
+        let all = Histogram::new_with_bounds(1, max_ns, 3).expect("the bounds are in order");
+        Self { second: all.clone(), all }
     }
 
     pub(super) fn note(&mut self, duration: Duration) {
-        self.0.saturating_record(duration.as_nanos() as u64);
+        self.all.saturating_record(duration.as_nanos() as u64);
+        self.second.saturating_record(duration.as_nanos() as u64);
     }
 
+    /// Of all since the start.
     pub(super) fn spread(&self) -> Spread {
-        let at = |quantile| self.0.value_at_quantile(quantile);
-        Spread { p50_ns: at(0.5), p99_ns: at(0.99), max_ns: self.0.max() }
+        spread(&self.all)
     }
+
+    /// Of those since the last [`Durations::next_second`].
+    pub(super) fn second(&self) -> Spread {
+        spread(&self.second)
+    }
+
+    pub(super) fn next_second(&mut self) {
+        self.second.reset();
+    }
+}
+
+fn spread(durations: &Histogram<u64>) -> Spread {
+    let at = |quantile| durations.value_at_quantile(quantile);
+    Spread { p50_ns: at(0.5), p99_ns: at(0.99), max_ns: durations.max() }
 }

@@ -21,11 +21,17 @@ use crate::wire::{ClosedReason, Tick};
 /// enough that none waits long.
 const DRAIN_EVERY: Duration = Duration::from_micros(1_500);
 
+/// Times up to this are slept without an eye on the socket.
+const SLEEP_FROM: Duration = Duration::from_micros(200);
+
 /// How long the thread may sleep without looking whether it should stop.
 const LOOK_UP_EVERY: Duration = Duration::from_millis(100);
 
-/// Most datagrams taken in by one drain, so that a flood cannot keep the thread from its deadline.
+/// Most datagrams taken in by one drain while the thread waits, so that a flood cannot keep it from its deadline.
 const DRAIN_MAX: usize = 64 * RECEIVE_MAX;
+/// Most datagrams taken in between two batches of sends: four for each one sent, so that a flood cannot make a tick
+/// longer without bound.
+const DRAIN_BETWEEN_SENDS_MAX: usize = 4 * RECEIVE_MAX;
 
 /// How often every peer is told that the server stops: a datagram may be lost.
 const CLOSE_TOLD: usize = 3;
@@ -81,14 +87,15 @@ impl TickThread {
     /// Ticks until it should stop, then tells every peer so.
     pub(super) fn run(mut self) -> Status {
         make_sleeps_precise();
-        let mut tick = self.clock.next(Tick(0), now());
+        let mut done = Tick(0);
         loop {
-            self.wait_for(self.clock.deadline(tick));
+            self.wait_for(self.clock.deadline(self.clock.next(done, now())));
             if self.stop.load(Ordering::Acquire) {
                 break;
             }
-            self.tick(tick);
-            tick = self.clock.next(tick, now());
+            // Looked up again: the thread may have been stopped while it waited.
+            done = self.clock.next(done, now());
+            self.tick(done);
         }
         self.close();
         self.status
@@ -97,29 +104,34 @@ impl TickThread {
     /// Drains the socket until `deadline`, or until the thread should stop.
     fn wait_for(&mut self, deadline: Instant) {
         loop {
-            let received = self.drain();
+            let received = self.drain(DRAIN_MAX);
+            self.server.catch_up(now());
             let left = deadline.saturating_duration_since(now());
             if left.is_zero() || self.stop.load(Ordering::Acquire) {
                 return;
             }
             match received {
-                Ok(0) => self.wait(left.min(LOOK_UP_EVERY)),
+                Ok(0) if left > SLEEP_FROM => self.wait(left.min(LOOK_UP_EVERY)),
+                Ok(0) => sleep(left),
                 Ok(_) | Err(_) => sleep(left.min(DRAIN_EVERY)),
             }
         }
     }
 
+    /// Waits for a datagram, and stops a little before the time, because waits for a socket end late: by up to a
+    /// thousandth of their length and 50 us. What is left is slept, which is precise.
     fn wait(&mut self, timeout: Duration) {
+        let timeout = timeout - timeout / 500 - SLEEP_FROM / 2;
         if let Err(error) = self.socket.wait(timeout) {
             warn!(%error, "cannot wait for datagrams");
             sleep(timeout.min(DRAIN_EVERY));
         }
     }
 
-    /// Takes in what has come, up to [`DRAIN_MAX`] datagrams, and answers what must be answered at once.
-    fn drain(&mut self) -> io::Result<usize> {
+    /// Takes in what has come, up to `most` datagrams, and answers what must be answered at once.
+    fn drain(&mut self, most: usize) -> io::Result<usize> {
         let mut total = 0;
-        while total < DRAIN_MAX {
+        while total < most {
             let received = self.receive().inspect_err(|error| {
                 self.status.traffic.receive_errors += 1;
                 debug!(%error, "cannot receive");
@@ -159,6 +171,9 @@ impl TickThread {
     fn tick(&mut self, tick: Tick) {
         let began = now();
         self.server.tick(began, tick);
+        self.status.report = *self.server.report();
+        // Before its snapshots: who has received one finds that the status knows of it.
+        self.watched.send_replace(self.status);
         self.send_all();
         self.answer_requests(tick);
         let done = now();
@@ -168,7 +183,6 @@ impl TickThread {
         if done >= self.next_summary {
             self.summarise(done);
         }
-        self.watched.send_replace(self.status);
     }
 
     /// Sends what is due, and drains the socket between two batches.
@@ -177,7 +191,7 @@ impl TickThread {
             let sent = self.socket.send(&self.batch);
             self.status.traffic.sent += sent.sent as u64;
             self.status.traffic.send_failed += sent.failed as u64;
-            let _counted = self.drain();
+            let _counted = self.drain(DRAIN_BETWEEN_SENDS_MAX);
         }
     }
 
@@ -208,10 +222,12 @@ impl TickThread {
             snapshots = totals.snapshots - before.snapshots,
             send_failed = traffic.send_failed - traffic_before.send_failed,
             refused_in_all = self.gate.drops().total(),
-            late_p50_us = self.status.lateness.p50_ns / 1000,
-            tick_p99_us = self.status.duration.p99_ns / 1000,
+            late_p50_us = self.lateness.second().p50_ns / 1000,
+            tick_p99_us = self.duration.second().p99_ns / 1000,
             "second"
         );
+        self.lateness.next_second();
+        self.duration.next_second();
         self.summarised = self.status;
         self.next_summary = now.max(self.next_summary + Duration::from_secs(1));
     }
@@ -221,6 +237,7 @@ impl TickThread {
             if told > 0 {
                 sleep(CLOSE_PAUSE);
             }
+            let _counted = self.drain(DRAIN_MAX);
             self.server.close(ClosedReason::ShuttingDown);
             self.send_all();
         }

@@ -2,7 +2,7 @@
 
 use super::Server;
 use super::peers::{Peer, Snapshots};
-use crate::gate::{DropReason, Join, PeerKey, Step};
+use crate::gate::{DropReason, Identity, Join, PeerKey, Step};
 use crate::wire::{ClosedReason, Encoding, FromServer, Refusal, RefusalReason, Welcome};
 
 /// Why a hello is answered with a refusal.
@@ -91,11 +91,11 @@ impl Server {
     /// Makes a peer of the client, with a session of its own, and welcomes it. A player that it had goes with it.
     fn admit(&mut self, join: &Join) -> PeerKey {
         let before = self.peers.by_client(join.client_id).and_then(|key| self.peers.remove(key));
-        if let Some(before) = &before {
+        let account_before = before.as_ref().and_then(|before| self.gate.account_at(before.addr));
+        let account = self.gate.account_at(join.from).or(account_before);
+        if let Some(before) = before.as_ref().filter(|before| before.addr != join.from) {
             self.gate.remove(before.addr);
-            if before.addr != join.from {
-                self.say_closed(before, ClosedReason::Replaced);
-            }
+            self.say_closed(before, ClosedReason::Replaced);
         }
         if let Some(other) = self.gate.key_at(join.from) {
             self.remove(other);
@@ -107,7 +107,7 @@ impl Server {
         peer.session_before = before.filter(|before| before.is_known_by(join.session)).map(|_| join.session);
         let session = peer.session;
         let key = self.peers.insert(peer);
-        self.gate.admit(self.now, join.from, key, session, join.client_id);
+        self.gate.admit(self.now, join.from, Identity { key, session, client_id: join.client_id }, account);
         self.report.totals.joined += 1;
         self.welcome(key);
         key

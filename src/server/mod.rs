@@ -19,7 +19,7 @@ use crate::config::{Config, ConfigError};
 use crate::gate::{Command, DropReason, Gate, PeerAddr, PeerKey, Step};
 use crate::secret::Secret;
 use crate::snapshot::{CompactSnapshots, PlainSnapshots};
-use crate::wire::{self, Closed, ClosedReason, FromServer, Player, SnapshotHeader, Tick};
+use crate::wire::{self, Closed, ClosedReason, Encoding, FromServer, Player, SnapshotHeader, Tick};
 use crate::world::World;
 use peers::{Peer, Peers, Snapshots};
 
@@ -56,7 +56,7 @@ pub struct Report {
     pub peers: usize,
     /// How many players stand in the world.
     pub players: usize,
-    /// Commands that it found in the queue.
+    /// Commands since the tick before.
     pub commands: usize,
     /// All ticks so far.
     pub totals: Totals,
@@ -85,6 +85,8 @@ pub struct Server {
     sessions_drawn: u64,
     epoch: u64,
     closing: bool,
+    /// Commands since the last tick.
+    commands: usize,
     /// Answers of the tick, sent before its snapshots.
     outbox: VecDeque<(PeerAddr, FromServer)>,
     /// The place of the next peer that gets its snapshot of this tick.
@@ -112,6 +114,7 @@ impl Server {
             sessions_drawn: 0,
             epoch: secret.derive("epoch").number(0),
             closing: false,
+            commands: 0,
             outbox: VecDeque::new(),
             next_place: 0,
             silent: Vec::new(),
@@ -135,12 +138,26 @@ impl Server {
         assert!(tick > self.report.tick, "ticks only go forward: {tick:?} after {:?}", self.report.tick);
         self.start_tick(now, tick);
         self.drain();
+        self.report.commands = std::mem::take(&mut self.commands);
         self.remove_silent();
-        self.plain.begin(tick, &self.world);
-        self.compact.begin(tick, &self.world);
+        if self.peers.has_any(Encoding::Plain) {
+            self.plain.begin(tick, &self.world);
+        }
+        if self.peers.has_any(Encoding::Compact) {
+            self.compact.begin(tick, &self.world);
+        }
         self.next_place = 0;
         self.report.peers = self.peers.len();
         self.report.players = self.world.standing_count();
+    }
+
+    /// Applies what has come in before its tick, where the queue is filling up: at slow tick rates more comes in
+    /// than it holds. Call it as often as you like between two ticks.
+    pub fn catch_up(&mut self, now: Instant) {
+        if self.gate.is_filling_up() {
+            self.now = now;
+            self.drain();
+        }
     }
 
     /// Fills `batch` with the next datagrams that are due. False if there are none left; then `batch` is
@@ -159,9 +176,11 @@ impl Server {
         !batch.is_empty()
     }
 
-    /// Ends every session: tells each peer why, and refuses who comes later. Snapshots that were due are not.
+    /// Ends every session: tells each peer why, and refuses who asks to join, also later. Snapshots that were due
+    /// are not.
     pub fn close(&mut self, reason: ClosedReason) {
         self.closing = true;
+        self.drain();
         self.next_place = self.peers.end();
         for place in 0..self.peers.end() {
             if let Some(peer) = self.peers.at(place) {
@@ -198,14 +217,16 @@ impl Server {
         let totals = &mut self.report.totals;
         totals.ticks_skipped += tick.since(self.report.tick) - 1;
         totals.ticks += 1;
+        self.gate.begin_tick();
         self.report.tick = tick;
         self.now = now;
     }
 
     /// Takes what is in the queue now; what receive threads add meanwhile is the next tick's.
     fn drain(&mut self) {
-        self.report.commands = self.gate.queued();
-        for _ in 0..self.report.commands {
+        let queued = self.gate.queued();
+        self.commands += queued;
+        for _ in 0..queued {
             match self.gate.next_command() {
                 Some(Command::Move(key, step)) => self.on_move(key, &step),
                 Some(Command::Join(join)) => self.on_join(&join),
@@ -264,7 +285,9 @@ impl Server {
         let peer = self.peers.remove(key)?;
         self.gate.remove(peer.addr);
         if self.world.remove(peer.player) {
-            self.plain.on_gone(self.report.tick, peer.client_id);
+            if self.peers.has_any(Encoding::Plain) {
+                self.plain.on_gone(self.report.tick, peer.client_id);
+            }
             self.compact.on_gone(self.report.tick, peer.player);
         }
         Some(peer)

@@ -1,4 +1,4 @@
-//! The peers of the tick: a table without holes in its meaning, walked from end to end every tick.
+//! The peers of the tick: a table of its own, walked from end to end every tick.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -38,6 +38,13 @@ impl Snapshots {
         match encoding {
             Encoding::Plain => Self::Plain(Turn::default()),
             Encoding::Compact => Self::Compact(Box::new(Told::new(datagram_bytes))),
+        }
+    }
+
+    fn encoding(&self) -> Encoding {
+        match self {
+            Self::Plain(_) => Encoding::Plain,
+            Self::Compact(_) => Encoding::Compact,
         }
     }
 
@@ -115,12 +122,15 @@ pub(super) struct Peers {
     slots: Vec<Slot>,
     vacant: Vec<u32>,
     by_client: HashMap<u32, PeerKey, HashState>,
+    /// How many want each encoding.
+    plain: usize,
+    compact: usize,
 }
 
 impl Peers {
     pub(super) fn new(secret: &Secret) -> Self {
         let by_client = HashMap::with_hasher(secret.derive("peers by client").hash_state());
-        Self { slots: Vec::new(), vacant: Vec::new(), by_client }
+        Self { slots: Vec::new(), vacant: Vec::new(), by_client, plain: 0, compact: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -161,7 +171,9 @@ impl Peers {
         let key = PeerKey { slot, generation: place.generation };
         let before = self.by_client.insert(peer.client_id, key);
         debug_assert!(before.is_none(), "one peer for each client id");
+        let encoding = peer.snapshots.encoding();
         place.peer = Some(peer);
+        *self.count_mut(encoding) += 1;
         key
     }
 
@@ -171,7 +183,23 @@ impl Peers {
         slot.generation = slot.generation.wrapping_add(1);
         self.vacant.push(key.slot);
         self.by_client.remove(&peer.client_id);
+        *self.count_mut(peer.snapshots.encoding()) -= 1;
         Some(peer)
+    }
+
+    /// Whether someone wants its snapshots so.
+    pub(super) fn has_any(&self, encoding: Encoding) -> bool {
+        match encoding {
+            Encoding::Plain => self.plain > 0,
+            Encoding::Compact => self.compact > 0,
+        }
+    }
+
+    fn count_mut(&mut self, encoding: Encoding) -> &mut usize {
+        match encoding {
+            Encoding::Plain => &mut self.plain,
+            Encoding::Compact => &mut self.compact,
+        }
     }
 
     /// The keys of those who were last heard before `since`.

@@ -30,6 +30,8 @@ pub struct PlainSnapshots {
     datagram_bytes: usize,
     gone_ticks: u64,
     gone: VecDeque<(Tick, u32)>,
+    /// Where the turn through them has got to.
+    gone_turn: usize,
     /// The list of ids that have gone, as it stands in every datagram of the tick.
     gone_part: Vec<u8>,
     /// One encoded player after the other, in the order of their slots.
@@ -51,6 +53,7 @@ impl PlainSnapshots {
             datagram_bytes,
             gone_ticks,
             gone: VecDeque::new(),
+            gone_turn: 0,
             gone_part: Vec::new(),
             players: Vec::new(),
             slot_of: Vec::new(),
@@ -158,10 +161,12 @@ impl PlainSnapshots {
     fn encode_gone(&mut self, tick: Tick, world: &World) {
         while self.gone.front().is_some_and(|(since, _)| tick.since(*since) >= self.gone_ticks) {
             self.gone.pop_front();
+            self.gone_turn = self.gone_turn.saturating_sub(1);
         }
         let most = (self.datagram_bytes / GONE_SHARE - COUNT_BYTES) / size_of::<u32>();
         let named = self.gone.len().min(most);
-        let first = if named < self.gone.len() { tick.0 as usize * named % self.gone.len() } else { 0 };
+        let first = self.gone_turn;
+        self.gone_turn = (first + named) % self.gone.len().max(1);
         let in_turn = (0..named).map(|i| self.gone[(first + i) % self.gone.len()].1);
         let gone: Vec<u32> = in_turn.filter(|id| world.find(*id).is_none()).collect();
         self.gone_part.clear();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tickcast::client::Phase;
-use tickcast::config::Config;
+use tickcast::config::{Config, TickRate};
 use tickcast::gate::{DropReason, PeerAddr};
 use tickcast::server::Batch;
 use tickcast::wire::{Bounds, Hello, Leave, Move, PLAYER_BYTES, Player, Position, SnapshotHeader};
@@ -180,6 +180,66 @@ fn a_flood_of_proven_hellos_costs_no_peer_a_move() {
     net.move_to(honest, 80, 0);
     net.step();
     assert_eq!(net.true_at(8), Some(at(80, 0)));
+}
+
+#[test]
+fn floods_of_hellos_get_a_bounded_number_of_answers_a_tick() {
+    let mut net = Net::new(Config { max_peers: 4, ..Config::default() });
+    net.join(8);
+    let flooders: Vec<_> = (0..200).map(|_| net.address()).collect();
+    let refused: Vec<_> = flooders.iter().map(|&from| net.prove(from, hello(8, 1))).collect();
+    for _ in 0..100 {
+        flooders.iter().zip(&refused).for_each(|(&from, &hello)| net.say(from, hello));
+    }
+    net.step();
+    let answered: usize = flooders.iter().map(|&from| net.mail(from).len()).sum();
+    assert_eq!(answered, net.server.config().joins_per_tick(), "of 20,000");
+    (0..100).for_each(|_| net.say(flooders[0], refused[0]));
+    net.step();
+    assert!(net.mail(flooders[0]).len() <= 8, "a stranger who has asked enough is not answered");
+}
+
+#[test]
+fn joining_anew_buys_no_moves() {
+    let tick_rate = TickRate::from_hz(500.0).expect("a rate");
+    let mut net = Net::new(Config { tick_rate, ..small() });
+    let here = net.address();
+    let mut applied = 0;
+    for nonce in 1..=100 {
+        let session = net.welcomed(here, hello(7, nonce)).session;
+        (1..=14).for_each(|n| net.say(here, step(7, session, n, n as i32)));
+        net.step();
+        applied = net.totals().moves_applied;
+        net.mail(here);
+        if net.drops(DropReason::Rate) > 0 {
+            break;
+        }
+    }
+    let rate = net.server.config().moves_per_second as f64;
+    let seconds = net.tick_now() as f64 * net.period().as_secs_f64();
+    assert!(applied as f64 <= rate * seconds + 16.0, "{applied} moves in {seconds} s");
+    assert!(net.drops(DropReason::Rate) > 0, "what is over the rate is dropped");
+}
+
+#[test]
+fn a_slow_tick_loses_no_moves() {
+    let tick_rate = TickRate::from_hz(1.0).expect("a rate");
+    let timeout = Duration::from_secs(3_600);
+    let mut net = Net::new(Config { tick_rate, timeout, max_peers: 300, ..Config::default() });
+    let peers: Vec<_> = (0..300).map(|id| (id, net.address())).collect();
+    let sessions: Vec<u64> =
+        peers.iter().map(|&(id, from)| net.welcomed(from, hello(id, 1)).session).collect();
+    net.pass(Duration::from_secs(1));
+    for n in 1..=30 {
+        for (&(id, from), &session) in peers.iter().zip(&sessions) {
+            net.say(from, step(id, session, n, n as i32));
+        }
+        let now = net.now;
+        net.server.catch_up(now);
+    }
+    net.step();
+    assert_eq!((net.drops(DropReason::QueueFull), net.totals().moves_applied), (0, 9_000));
+    assert_eq!(net.server.report().commands, 9_000, "those before the tick are counted with it");
 }
 
 #[test]

@@ -38,6 +38,11 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("indicatif", &["src/load/", "src/cli/"]),
     ("toml", &["src/cli/"]),
     ("humantime", &["src/cli/"]),
+    ("tokio", &["src/net/", "src/cli/"]),
+    ("rand", &["src/net/", "src/load/", "src/cli/"]),
+    ("hdrhistogram", &["src/net/", "src/load/"]),
+    ("serde_json", &["src/cli/", "src/load/"]),
+    ("tracing_subscriber", &["src/cli/"]),
 ];
 
 /// A file that one reads at a sitting.

@@ -1,7 +1,6 @@
 //! The command line, as a user meets it.
 
 use std::io::Write as _;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -73,8 +72,7 @@ fn a_signal_tells_every_peer_and_ends_the_server_in_order() {
         let mut served = Served::start(&[]);
         let mut crowd = Crowd::join(3, served.addr.parse().expect("an address"));
         let began = now();
-        let sent = Command::new("kill").args([signal, &served.process.id().to_string()]).status();
-        assert!(sent.expect("kill is there").success());
+        served.signal(signal);
         assert!(served.process.wait().expect("it ends").success());
         assert!(began.elapsed() < Duration::from_secs(5), "within a second, and five times its slack");
         let closed = Phase::Closed(ClosedReason::ShuttingDown);
@@ -110,6 +108,8 @@ fn what_cannot_be_served_names_its_flag_and_bound() {
         (&["--world", "0,0,-1,0"], "X0 <= X1"),
         (&["--config", "/no/such.toml"], "--config /no/such.toml: "),
         (&["--log-level", "=="], "--log-level =="),
+        (&["--log-level", "loud"], "--log-level loud: it is none of off"),
+        (&["--tick-rate", "-5"], "not -5"),
     ] {
         let output = run(&[&["serve"], args].concat());
         assert!(!output.status.success() && text(&output.stderr).contains(told), "{}", text(&output.stderr));

@@ -1,15 +1,18 @@
 //! The checks of the lesson that the project began with, and what a hundred and five hundred clients see.
 
-use tickcast::{Config, TickRate};
+use std::time::Duration;
 
-use crate::crowd::{Crowd, Player, alone, server};
+use tickcast::Config;
+
+use crate::crowd::{Crowd, Player, alone, now, server};
+use crate::served::Served;
 
 #[test]
 fn a_client_connects_and_is_counted() {
     let _alone = alone();
     let server = server(Config::default());
     let _crowd = Crowd::join(1, server.local_addr());
-    assert_eq!(server.status().report.totals.joined, 1);
+    assert_eq!(server.status().report.totals.joined, 1, "counted before its welcome is sent");
 }
 
 #[test]
@@ -71,18 +74,24 @@ fn many_clients_get_every_tick_and_see_everyone(clients: u32) {
 }
 
 #[test]
-fn ticks_that_take_too_long_are_skipped_and_counted_and_none_is_sent_twice() {
+fn ticks_of_a_stalled_server_are_skipped_and_counted_and_none_is_sent_twice() {
+    const HZ: f64 = 100.0;
     let _alone = alone();
-    // Snapshots of 60,000 bytes for 300 clients take longer than a millisecond.
-    let tick_rate = TickRate::from_hz(1000.0).expect("a rate");
-    let server = server(Config { tick_rate, datagram_bytes: 60_000, ..Config::default() });
-    let mut crowd = Crowd::join(300, server.local_addr());
-    crowd.0.iter_mut().for_each(|player| player.move_to(1, 1));
-    crowd.pump_ticks(200);
-    let report = server.status().report;
-    assert!(report.totals.ticks_skipped > 0, "{report:?}");
-    assert_eq!(report.totals.ticks + report.totals.ticks_skipped, report.tick.0);
+    let served = Served::start(&["--tick-rate", "100"]);
+    let mut crowd = Crowd::join(3, served.addr.parse().expect("an address"));
+    crowd.pump_ticks(3);
+    served.signal("-STOP");
+    let stopped = now();
+    crowd.pump_until("300 ms have gone by", |_| stopped.elapsed() > Duration::from_millis(300));
+    served.signal("-CONT");
+    crowd.pump_ticks(30);
     for Player { ticks, .. } in &crowd.0 {
         assert!(ticks.is_sorted_by(|earlier, later| earlier < later), "one snapshot of a tick, in order");
+        let gaps = ticks.windows(2).map(|pair| pair[1] - pair[0]);
+        assert!(
+            gaps.clone().max() >= Some((0.3 * HZ) as u64 - 1),
+            "what was slept through is skipped: {ticks:?}"
+        );
     }
+    crowd.assert_no_snapshot_is_missing_or_double();
 }

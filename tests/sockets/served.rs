@@ -33,6 +33,14 @@ impl Served {
     }
 }
 
+impl Served {
+    /// Sends the process a signal, as `kill` names it.
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status();
+        assert!(sent.expect("kill is there").success());
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
         let _already_gone = self.process.kill();

@@ -64,19 +64,25 @@ impl Bound {
 /// Makes the buffers as large as the server needs them, and says where the system grants less.
 fn set_buffers(udp: &UdpSocket) -> io::Result<()> {
     let socket = SockRef::from(udp);
-    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
-    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    // Some systems refuse what is beyond their limit, some grant less. What counts is what is read back.
+    let _asked = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
+    let _asked = socket.set_send_buffer_size(SEND_BUFFER_BYTES);
     force_buffers(udp);
-    let granted = halved_on_linux(socket.recv_buffer_size()?);
-    if granted < RECEIVE_BUFFER_BYTES {
+    warn_if_smaller("receive", halved_on_linux(socket.recv_buffer_size()?), RECEIVE_BUFFER_BYTES);
+    warn_if_smaller("send", halved_on_linux(socket.send_buffer_size()?), SEND_BUFFER_BYTES);
+    Ok(())
+}
+
+fn warn_if_smaller(buffer: &str, granted_bytes: usize, wanted_bytes: usize) {
+    if granted_bytes < wanted_bytes {
         warn!(
-            granted_bytes = granted,
-            wanted_bytes = RECEIVE_BUFFER_BYTES,
-            "the system grants a smaller receive buffer: bursts of many players may be lost; \
-             on Linux raise net.core.rmem_max"
+            buffer,
+            granted_bytes,
+            wanted_bytes,
+            "the system grants a smaller buffer: bursts of many players may be lost; on Linux raise \
+             net.core.rmem_max and net.core.wmem_max"
         );
     }
-    Ok(())
 }
 
 /// Linux grants twice what was asked for, for its own accounts.
