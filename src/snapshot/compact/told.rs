@@ -74,7 +74,8 @@ pub struct Told {
     sent_from: u64,
     /// By tick, modulo [`ACK_TICKS`].
     ticks: Vec<SentTick>,
-    newest_acked: Tick,
+    /// The newest acknowledgement.
+    acked: Ack,
     lost: VecDeque<u16>,
     budget: usize,
     budget_max: usize,
@@ -92,7 +93,7 @@ impl Told {
             sent: VecDeque::new(),
             sent_from: 0,
             ticks: vec![SentTick::default(); ACK_TICKS as usize],
-            newest_acked: Tick(0),
+            acked: Ack::default(),
             lost: VecDeque::new(),
             budget: datagram_bytes,
             budget_max: datagram_bytes,
@@ -102,16 +103,23 @@ impl Told {
         }
     }
 
-    /// The peer says which snapshots have arrived. Ticks of which it was sent none are ignored.
+    /// The peer says which snapshots have arrived. Ticks of which it was sent none are ignored, and so are
+    /// acknowledgements that an earlier one has overtaken: they say nothing new.
     pub fn on_ack(&mut self, ack: Ack) {
-        if ack.newest > self.newest_acked {
-            self.newest_acked = ack.newest;
+        let ahead = ack.newest.since(self.acked.newest);
+        let was_sent = self.ticks[(ack.newest.0 % ACK_TICKS) as usize].tick == ack.newest;
+        if ahead == 0 || !was_sent {
+            return;
         }
+        let shifted =
+            |bits: u64, by: u64| u32::try_from(by).ok().and_then(|by| bits.checked_shl(by)).unwrap_or(0);
+        let before = shifted(self.acked.history, ahead) | shifted(1, ahead - 1);
+        let mut news = ack.history & !before;
+        self.acked = ack;
         self.arrived(ack.newest);
-        let mut history = ack.history;
-        while history != 0 {
-            let behind = u64::from(history.trailing_zeros()) + 1;
-            history &= history - 1;
+        while news != 0 {
+            let behind = u64::from(news.trailing_zeros()) + 1;
+            news &= news - 1;
             if let Some(tick) = ack.newest.0.checked_sub(behind) {
                 self.arrived(Tick(tick));
             }
@@ -147,7 +155,7 @@ impl Told {
 
     /// How many bytes its next snapshot may have.
     pub(super) fn budget(&self, now: Tick) -> usize {
-        let is_silent = now.since(self.newest_acked) >= ACK_TICKS;
+        let is_silent = now.since(self.acked.newest) >= ACK_TICKS;
         if is_silent { BUDGET_MIN.min(self.budget_max) } else { self.budget }
     }
 
@@ -198,7 +206,7 @@ impl Told {
     /// The snapshot of `tick` is old enough to have been acknowledged, if a newer one has.
     fn look_for_loss(&mut self, tick: Tick, now: Tick) {
         let sent = self.ticks[(tick.0 % ACK_TICKS) as usize];
-        if sent.tick != tick || sent.is_acked || self.newest_acked <= tick {
+        if sent.tick != tick || sent.is_acked || self.acked.newest <= tick {
             return;
         }
         if now >= self.next_cut {
