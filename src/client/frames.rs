@@ -115,3 +115,74 @@ impl Frames {
         if is_twice { Err(BlockError::Malformed) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+    use crate::wire::block::{Encoder, Head};
+    use crate::wire::{Position, SnapshotHeader};
+
+    const CLUSTER_BITS: u32 = 4;
+
+    fn members(count: u32, x: i32) -> Vec<Member> {
+        let member = |id| Member { id, at: Position { x: x + id as i32, y: -7 }, ..Member::default() };
+        (0..count).map(member).collect()
+    }
+
+    fn block(cluster: u16, age: u8, was: &[Member], is: &[Member]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        Encoder::new().encode(Head { cluster, age }, CLUSTER_BITS, was, is, |_| None, &mut bytes);
+        bytes
+    }
+
+    fn snapshot(tick: u64, blocks: &[u8]) -> CompactSnapshot<'_> {
+        let header = SnapshotHeader { tick: Tick(tick), ..SnapshotHeader::default() };
+        CompactSnapshot { header, cluster_bits: CLUSTER_BITS, is_partial: false, blocks }
+    }
+
+    #[test]
+    fn blocks_lead_from_what_was_told_before() {
+        let (first, second) = (members(50, 0), members(60, 3));
+        let mut frames = Frames::new();
+        assert_eq!(frames.take_in(&snapshot(10, &block(3, 0, &[], &first))), Ok(true));
+        let next = block(3, 5, &first, &second);
+        assert_eq!(frames.take_in(&snapshot(15, &next)), Ok(true));
+        assert_eq!(frames.told(Tick(15)), second);
+        assert_eq!(frames.take_in(&snapshot(15, &next)), Ok(false), "it has come before");
+        assert_eq!(frames.take_in(&snapshot(80, &next)), Err(BlockError::NoBaseline), "75 was never told");
+        assert_eq!(frames.take_in(&snapshot(16, &next)), Err(BlockError::NoBaseline), "nor was 11");
+    }
+
+    #[test]
+    fn a_snapshot_that_does_not_decode_to_its_end_is_not_kept() {
+        let good = block(3, 0, &[], &members(50, 0));
+        let mut frames = Frames::new();
+        let twice = [&good[..], &good[..]].concat();
+        assert_eq!(frames.take_in(&snapshot(10, &twice)), Err(BlockError::Malformed), "a cluster twice");
+        let cut = [&good[..], &block(4, 0, &[], &members(9, 0))[..5]].concat();
+        assert_eq!(frames.take_in(&snapshot(11, &cut)), Err(BlockError::Short));
+        let next = block(3, 1, &members(50, 0), &members(50, 1));
+        assert_eq!(frames.take_in(&snapshot(12, &next)), Err(BlockError::NoBaseline));
+        assert_eq!(frames.take_in(&snapshot(12, &good)), Ok(true), "the tick is still to be told");
+    }
+
+    #[test]
+    fn hostile_bytes_neither_panic_nor_grow() {
+        let draw = Secret::from_seed(7);
+        let honest = [block(3, 0, &[], &members(64, 0)), block(5, 0, &[], &members(20, 9))].concat();
+        let mut frames = Frames::new();
+        for round in 0..20_000_u64 {
+            let number = draw.number(round);
+            let mut bytes = honest.clone();
+            let bit = (number >> 8) as usize % (bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            bytes.truncate(number as usize % 4 * 40 + bytes.len() / 2);
+            let hostile = CompactSnapshot { cluster_bits: number as u32 % 20, ..snapshot(round, &bytes) };
+            let taken = frames.take_in(&hostile);
+            assert!(frames.told(Tick(round)).len() <= FRAME_MEMBERS_MAX, "{taken:?}");
+        }
+        let endless = [block(3, 0, &[], &members(64, 0)), vec![0; 60_000]].concat();
+        assert!(frames.take_in(&snapshot(30_000, &endless)).is_err());
+    }
+}

@@ -12,32 +12,28 @@ pub(super) const GRID_TICKS: u64 = 4;
 
 /// Blocks of a part of a cluster that are encoded for each cluster and tick; whoever asks for another gets
 /// a full block.
-const PARTIAL_BLOCKS_MAX: usize = 16;
+const PARTIAL_BLOCKS_MAX: usize = 32;
 
-/// How much of a cluster is told: all of it, or so many of its first members where all do not fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Part {
-    Eight,
-    Sixteen,
-    ThirtyTwo,
-    All,
+/// Which of a cluster's members are told, in eights, where all of them do not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) from: u8,
+    pub(super) to: u8,
 }
 
 impl Part {
-    /// From the smallest to the largest.
-    pub(super) const EACH: [Part; 4] = [Part::Eight, Part::Sixteen, Part::ThirtyTwo, Part::All];
+    /// All that a cluster can have.
+    pub(super) const ALL: Part = Part { from: 0, to: (MEMBERS_MAX / EIGHT) as u8 };
 
     /// The members that it takes, of all.
     fn of(self, members: &[Member]) -> &[Member] {
-        let most = match self {
-            Part::Eight => 8,
-            Part::Sixteen => 16,
-            Part::ThirtyTwo => 32,
-            Part::All => MEMBERS_MAX,
-        };
-        &members[..members.len().min(most)]
+        let end = members.len().min(usize::from(self.to) * EIGHT);
+        &members[end.min(usize::from(self.from) * EIGHT)..end]
     }
 }
+
+/// What parts of clusters are counted in. Eight members fit into the smallest datagram, whatever they are.
+pub(super) const EIGHT: usize = 8;
 
 /// What a block leads from: a tick at which the peer holds the cluster, or a part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +111,11 @@ impl Blocks {
         self.entries.resize_with(clusters, Vec::new);
     }
 
+    /// How many members a cluster has now.
+    pub(super) fn members(&self, history: &History, cluster: u16) -> usize {
+        history.members(self.now, cluster).map_or(0, <[Member]>::len)
+    }
+
     /// The width of a cluster's number in this tick's blocks.
     pub(super) fn cluster_bits(&self) -> u32 {
         self.cluster_bits
@@ -146,7 +147,7 @@ impl Blocks {
             return Some(&self.bytes[entry.start as usize..entry.end as usize]);
         }
         let is_partial =
-            |entry: &Entry| entry.base.is_some_and(|base| base.part != Part::All || entry.part != Part::All);
+            |entry: &Entry| entry.part != Part::ALL || entry.base.is_some_and(|base| base.part != Part::ALL);
         let (start, end) = (self.bytes.len() as u32, 0);
         let entry = Entry { base, part, start, end };
         if is_partial(&entry) && known.iter().filter(|entry| is_partial(entry)).count() >= PARTIAL_BLOCKS_MAX
@@ -176,11 +177,25 @@ impl Blocks {
         self.encoder.encode(head, self.cluster_bits, was, is, moved_to, &mut self.bytes);
         entry.end = self.bytes.len() as u32;
         self.encoded += 1;
-        if entry.base.is_some() && entry.part == Part::All {
+        if entry.base.is_some() && entry.part == Part::ALL {
             self.deltas += 1;
             self.delta_bytes += (entry.end - entry.start) as usize;
         }
         self.entries[usize::from(cluster)].push(entry);
         Some(&self.bytes[entry.start as usize..entry.end as usize])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_baselines_are_legal_whatever_is_acknowledged() {
+        for (cluster, now) in (0..8).flat_map(|cluster| (1_000..1_004).map(move |now| (cluster, Tick(now)))) {
+            let base = |tick| Base { tick: Tick(tick), part: Part::ALL };
+            let legal = (0..2_000).filter(|&tick| base(tick).is_legal(cluster, now)).count();
+            assert!(legal <= 25, "{legal} of cluster {cluster} at {now:?}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! One snapshot while it is put together: which blocks go into it, and in which order.
 
-use super::blocks::{Base, Blocks, Part};
+use super::blocks::{Base, Blocks, EIGHT, Part};
 use super::history::History;
 use super::told::{SentBlock, Told};
 use crate::wire::{COMPACT_TAG, PARTIAL_FLAG, SnapshotHeader, Tick, encode_part};
@@ -38,7 +38,7 @@ impl Packing<'_> {
     pub(super) fn tombstones(&mut self, dissolved: &[(Tick, u16)]) {
         for &(_, cluster) in dissolved {
             if let Some(base) = self.told.base(cluster, self.now) {
-                self.add(cluster, Some(base), Part::All, None);
+                self.add(cluster, Some(base), Part::ALL, None);
             }
         }
     }
@@ -91,27 +91,43 @@ impl Packing<'_> {
             return true;
         }
         let base = self.told.base(cluster, self.now);
-        let Some(whole) = self.length(cluster, base, Part::All) else { return true };
+        let Some(whole) = self.length(cluster, base, Part::ALL) else { return true };
         if whole <= self.limit.saturating_sub(self.out.len()) {
-            return self.add(cluster, base, Part::All, Some(Part::All));
+            return self.add(cluster, base, Part::ALL, Some(Part::ALL));
         }
         let would_fit_alone = whole <= self.limit - self.start;
         !would_fit_alone && self.tell_part(cluster, base)
     }
 
-    /// Adds as much of a cluster as fits, where all of it fits into no snapshot.
+    /// Adds as much of a cluster as fits, where all of it fits into no snapshot: a little more than the peer holds,
+    /// until it holds all.
     fn tell_part(&mut self, cluster: u16, base: Option<Base>) -> bool {
-        let held = base.map_or(Part::Eight, |base| base.part);
-        let from_base = Part::EACH.into_iter().rev().filter(|part| *part >= held).map(|part| (base, part));
-        let alone = Part::EACH.into_iter().rev().map(|part| (None, part));
-        for (base, part) in from_base.chain(alone) {
-            let room = self.limit.saturating_sub(self.out.len());
-            if self.length(cluster, base, part).is_some_and(|length| length <= room) {
-                self.out[self.start - 1] |= PARTIAL_FLAG;
-                return self.add(cluster, base, part, Some(part));
-            }
-        }
-        false
+        let grown = base.and_then(|base| {
+            let parts = (base.part.to..=Part::ALL.to).map(|to| Part { from: 0, to });
+            let fitting = parts.take_while(|part| self.fits(cluster, Some(base), *part));
+            fitting.last().map(|part| (Some(base), part))
+        });
+        let Some((base, part)) = grown.or_else(|| Some((None, self.part_alone(cluster)?))) else {
+            return false;
+        };
+        self.out[self.start - 1] |= PARTIAL_FLAG;
+        self.add(cluster, base, part, Some(part))
+    }
+
+    /// As many members as fit without a baseline: the first ones, to begin with. One who acknowledges nothing never
+    /// gets beyond them; it is told any eights in turn.
+    fn part_alone(&mut self, cluster: u16) -> Option<Part> {
+        let eights = self.blocks.members(self.history, cluster).div_ceil(EIGHT) as u64;
+        // Spread by a multiplication (Knuth, 6.4), because turns come at regular ticks.
+        let turn = self.now.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let from = if self.told.is_silent(self.now) { (turn % eights.max(1)) as u8 } else { 0 };
+        let mut parts = (from + 1..=eights as u8).map(|to| Part { from, to }).rev();
+        parts.find(|part| self.fits(cluster, None, *part))
+    }
+
+    fn fits(&mut self, cluster: u16, base: Option<Base>, part: Part) -> bool {
+        let room = self.limit.saturating_sub(self.out.len());
+        self.length(cluster, base, part).is_some_and(|length| length <= room)
     }
 
     /// The length of a block. `None` if the cluster is not remembered, or too many parts of it were asked for.

@@ -29,23 +29,27 @@ pub(super) struct SentBlock {
     pub(super) part: Option<Part>,
 }
 
-/// The newest state of a cluster that a peer holds, in four bytes: the tick, modulo 2^30, and the part.
+/// The newest state of a cluster that a peer holds, in four bytes: the tick, modulo 2^28, and how many eights of its
+/// members.
 #[derive(Clone, Copy, Debug, Default)]
 struct Held(u32);
+
+/// The bits of a [`Held`] that say how many eights: 1 to 8, and 0 for nothing.
+const EIGHTS: u32 = 0xf;
 
 impl Held {
     const NOTHING: Held = Held(0);
 
     fn new(tick: Tick, part: Part) -> Self {
-        Self(((tick.0 as u32) << 2 | part as u32) + 1)
+        Self((tick.0 as u32) << 4 | u32::from(part.to))
     }
 
     /// As a baseline, for someone who lives at `now`: its tick is the one next to now that fits.
     fn base(self, now: Tick) -> Option<Base> {
-        let packed = self.0.checked_sub(1)?;
-        let ahead = (packed & !3).wrapping_sub((now.0 as u32) << 2) as i32 >> 2;
+        let to = (self.0 & EIGHTS) as u8;
+        let ahead = (self.0 & !EIGHTS).wrapping_sub((now.0 as u32) << 4) as i32 >> 4;
         let tick = now.0.checked_add_signed(ahead.into())?;
-        Some(Base { tick: Tick(tick), part: Part::EACH[packed as usize & 3] })
+        (to > 0).then_some(Base { tick: Tick(tick), part: Part { from: 0, to } })
     }
 }
 
@@ -143,7 +147,8 @@ impl Told {
     fn hold(&mut self, block: SentBlock, tick: Tick) {
         let held = &mut self.held[usize::from(block.cluster)];
         let is_newer = held.base(tick).is_none_or(|base| base.tick < tick);
-        if is_newer {
+        let is_baseline = block.part.is_none_or(|part| part.from == 0);
+        if is_newer && is_baseline {
             *held = block.part.map_or(Held::NOTHING, |part| Held::new(tick, part));
         }
     }
@@ -155,8 +160,12 @@ impl Told {
 
     /// How many bytes its next snapshot may have.
     pub(super) fn budget(&self, now: Tick) -> usize {
-        let is_silent = now.since(self.acked.newest) >= ACK_TICKS;
-        if is_silent { BUDGET_MIN.min(self.budget_max) } else { self.budget }
+        if self.is_silent(now) { BUDGET_MIN.min(self.budget_max) } else { self.budget }
+    }
+
+    /// Whether it has acknowledged nothing that a block could lead from.
+    pub(super) fn is_silent(&self, now: Tick) -> bool {
+        now.since(self.acked.newest) >= ACK_TICKS
     }
 
     /// A cluster whose block was lost, to be told before its turn.
