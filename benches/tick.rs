@@ -1,8 +1,9 @@
 //! The tick loop without sockets: moves in, datagrams out. `cargo bench`, or a part of it:
-//! `cargo bench -- tick/1000`.
+//! `cargo bench --bench tick -- tick/compact`.
 
 use std::hint::black_box;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -11,13 +12,18 @@ use tickcast::client::{Client, ClientConfig};
 use tickcast::gate::PeerAddr;
 use tickcast::secret::Secret;
 use tickcast::server::{Batch, Server};
-use tickcast::wire::{self, Ack, FromClient, Move, PlainSnapshot, Player, Position, SnapshotHeader, Tick};
+use tickcast::wire::{
+    self, Ack, Encoding, FromClient, Move, PlainSnapshot, Player, Position, SnapshotHeader, Tick,
+};
 
 criterion_group!(benches, tick, receive, codec);
 criterion_main!(benches);
 
-/// Where the sequence stands in an encoded move.
-const SEQUENCE_AT: std::ops::Range<usize> = 16..20;
+/// Where the parts of an encoded move stand that change from one to the next.
+const SEQUENCE_AT: Range<usize> = 16..20;
+const X_AT: Range<usize> = 20..24;
+const ACK_NEWEST_AT: Range<usize> = 32..40;
+const ACK_HISTORY_AT: Range<usize> = 40..48;
 
 /// A server with players spread over the reference area, and the next move of each.
 struct Room {
@@ -31,15 +37,17 @@ struct Room {
 
 impl Room {
     #[expect(clippy::disallowed_methods, reason = "a benchmark begins somewhere in time")]
-    fn new(players: u32) -> Self {
+    fn new(players: u32, encoding: Encoding) -> Self {
         let (secret, now) = (Secret::from_seed(1), Instant::now());
         let config = Config { moves_per_second: 100_000, ..Config::default() };
         let server = Server::new(config, &secret, now).expect("the configuration is good");
         let batch = Batch::new(server.config().datagram_bytes);
         let mut room = Self { server, batch, moves: Vec::new(), sequence: 0, tick: Tick(0), now };
-        let mut clients: Vec<Client> = (0..players)
-            .map(|id| Client::new(ClientConfig::new(id), &Secret::from_seed(id.into()), now))
-            .collect();
+        let client = |id| {
+            let config = ClientConfig { encoding, ..ClientConfig::new(id) };
+            Client::new(config, &Secret::from_seed(id.into()), now)
+        };
+        let mut clients: Vec<Client> = (0..players).map(client).collect();
         room.join(&mut clients);
         room.moves =
             clients.iter_mut().zip(0..).map(|(client, id)| (addr(id), first_move(client, id))).collect();
@@ -72,14 +80,23 @@ impl Room {
         self.server.tick(self.now, self.tick);
     }
 
-    /// Everyone's next move, in.
+    /// Everyone's next move, in: five units along, and every snapshot so far has arrived.
     fn receive(&mut self) {
         self.sequence += 1;
         let sequence = (self.sequence + 1).to_le_bytes();
         for (from, bytes) in &mut self.moves {
+            let x = i32::from_le_bytes(bytes[X_AT].try_into().expect("four bytes"));
+            bytes[X_AT].copy_from_slice(&(x + 5).to_le_bytes());
             bytes[SEQUENCE_AT].copy_from_slice(&sequence);
+            bytes[ACK_NEWEST_AT].copy_from_slice(&self.tick.0.to_le_bytes());
+            bytes[ACK_HISTORY_AT].fill(0xff);
             self.server.gate().receive(self.now, *from, bytes);
         }
+    }
+
+    fn round(&mut self) {
+        self.receive();
+        self.step();
     }
 
     /// One tick's work, and everyone's snapshot, out.
@@ -113,27 +130,26 @@ fn first_move(client: &mut Client, id: u32) -> Vec<u8> {
 
 /// Drain, world and snapshots: everyone's move in, everyone's datagram out.
 fn tick(c: &mut Criterion) {
-    let mut group = c.benchmark_group("tick");
-    group.sample_size(20);
-    for players in [100, 1_000, 10_000] {
-        let mut room = Room::new(players);
-        group.throughput(Throughput::Elements(players.into()));
-        group.bench_function(BenchmarkId::from_parameter(players), |b| {
-            b.iter(|| {
-                room.receive();
-                room.step();
-            });
-        });
-        assert!(room.server.report().totals.moves_applied > 0 && room.server.gate().drops().total() == 0);
+    for (name, encoding) in [("tick/plain", Encoding::Plain), ("tick/compact", Encoding::Compact)] {
+        let mut group = c.benchmark_group(name);
+        group.sample_size(20);
+        for players in [100, 1_000, 10_000] {
+            let mut room = Room::new(players, encoding);
+            // Until everyone has been told of everyone once.
+            (0..60).for_each(|_| room.round());
+            group.throughput(Throughput::Elements(players.into()));
+            group.bench_function(BenchmarkId::from_parameter(players), |b| b.iter(|| room.round()));
+            assert!(room.server.report().totals.moves_applied > 0 && room.server.gate().drops().total() == 0);
+        }
+        group.finish();
     }
-    group.finish();
 }
 
 /// One datagram through the gate, from bytes to the queue.
 fn receive(c: &mut Criterion) {
     let mut group = c.benchmark_group("receive");
     for players in [100, 10_000] {
-        let mut room = Room::new(players);
+        let mut room = Room::new(players, Encoding::Plain);
         group.throughput(Throughput::Elements(1));
         group.bench_function(BenchmarkId::new("move", players), |b| {
             b.iter_custom(|datagrams| {
@@ -144,7 +160,7 @@ fn receive(c: &mut Criterion) {
         });
         assert_eq!(room.server.gate().drops().total(), 0);
     }
-    let room = Room::new(1);
+    let room = Room::new(1, Encoding::Plain);
     group.bench_function("junk", |b| b.iter(|| room.server.gate().receive(room.now, addr(7), &[7; 48])));
     group.finish();
 }

@@ -65,8 +65,7 @@ struct SentTick {
 /// One peer's side of the compact snapshots.
 ///
 /// - For every move of the peer: [`Told::on_ack`].
-/// - For every snapshot: [`Told::budget`], [`Told::base`] and [`Told::next_lost`] to choose, then
-///   [`Told::on_sent`].
+/// - For every snapshot, by whoever packs it: begin; budget, base and next lost to choose; on sent for each block.
 ///
 /// Memory: 4 bytes for every cluster there ever was at a time, and 4 bytes for every block sent within 64 ticks.
 #[derive(Debug)]
