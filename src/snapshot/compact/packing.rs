@@ -91,11 +91,15 @@ impl Packing<'_> {
             return true;
         }
         let base = self.told.base(cluster, self.now);
-        let Some(whole) = self.length(cluster, base, Part::ALL) else { return true };
-        if whole <= self.limit.saturating_sub(self.out.len()) {
-            return self.add(cluster, base, Part::ALL, Some(Part::ALL));
+        let room = self.limit.saturating_sub(self.out.len());
+        let whole = self.blocks.get(self.history, self.home, cluster, base, Part::ALL);
+        let Some(whole) = whole else { return true };
+        if whole.len() <= room {
+            self.out.extend_from_slice(whole);
+            self.note(cluster, Some(Part::ALL));
+            return true;
         }
-        let would_fit_alone = whole <= self.limit - self.start;
+        let would_fit_alone = whole.len() <= self.limit - self.start;
         !would_fit_alone && self.tell_part(cluster, base)
     }
 
@@ -142,8 +146,12 @@ impl Packing<'_> {
             return false;
         }
         self.out.extend_from_slice(block);
+        self.note(cluster, told);
+        true
+    }
+
+    fn note(&mut self, cluster: u16, told: Option<Part>) {
         self.told_in[usize::from(cluster)] = self.snapshot;
         self.told.on_sent(self.now, SentBlock { cluster, part: told });
-        true
     }
 }
