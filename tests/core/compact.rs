@@ -73,6 +73,19 @@ fn who_acknowledges_nothing_is_still_told_of_everyone_and_recovers_at_once() {
 }
 
 #[test]
+fn who_is_twenty_ticks_away_is_told_from_baselines_all_the_same() {
+    let mut net = crowd(300, 1_200);
+    let place = |tick: i32| move |seat: usize| (seat as i32 * 40 + tick * 5, seat as i32 % 17 * 100);
+    net.weather(|way, _| if way == Way::ToServer { Fate::Late(20) } else { Fate::Arrives });
+    (0..100).for_each(|tick| walk(&mut net, place(tick)));
+    let before = net.seats[0].client.blocks();
+    (100..140).for_each(|tick| walk(&mut net, place(tick)));
+    let after = net.seats[0].client.blocks();
+    let bits = (after.bytes - before.bytes) as f64 * 8.0 / (after.players - before.players) as f64;
+    assert!(bits < 12.0, "{bits} for each player: a full block has 40 and more");
+}
+
+#[test]
 fn one_who_leaves_is_gone_for_everyone_though_every_third_datagram_is_lost() {
     let mut net = crowd(100, 1_200);
     let place = |seat: usize| (seat as i32 * 50, seat as i32);

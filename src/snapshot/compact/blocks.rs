@@ -52,6 +52,12 @@ impl Base {
     }
 }
 
+/// Whether a peer should remember that it holds `cluster` at `tick`: for as long as it may need it, a block may lead
+/// from there. One who is far away thus keeps to the grid.
+pub(super) fn is_worth_holding(cluster: u16, tick: Tick, now: Tick) -> bool {
+    now.since(tick) <= FRESH_TICKS / 2 || is_on_grid(cluster, tick)
+}
+
 /// Which of the places on the grid `tick` is.
 pub(super) fn grid_place(tick: Tick) -> usize {
     (tick.0 % GRID_TICKS) as usize

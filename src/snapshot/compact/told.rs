@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::blocks::{Base, GRID_TICKS, Part};
+use super::blocks::{self, Base, GRID_TICKS, Part};
 use crate::wire::{Ack, Tick};
 
 /// How many ticks back a peer may acknowledge.
@@ -77,6 +77,8 @@ pub struct Told {
     sent_from: u64,
     /// By tick, modulo [`ACK_TICKS`].
     ticks: Vec<SentTick>,
+    /// The tick of the newest snapshot.
+    now: Tick,
     /// The newest acknowledgement.
     acked: Ack,
     lost: VecDeque<u16>,
@@ -96,6 +98,7 @@ impl Told {
             sent: VecDeque::new(),
             sent_from: 0,
             ticks: vec![SentTick::default(); ACK_TICKS as usize],
+            now: Tick(0),
             acked: Ack::default(),
             lost: VecDeque::new(),
             budget: datagram_bytes,
@@ -146,7 +149,9 @@ impl Told {
     fn hold(&mut self, block: SentBlock, tick: Tick) {
         let held = &mut self.held[usize::from(block.cluster)];
         let is_newer = held.base(tick).is_none_or(|base| base.tick < tick);
-        let is_baseline = block.part.is_none_or(|part| part.from == 0);
+        let is_baseline = block
+            .part
+            .is_none_or(|part| part.from == 0 && blocks::is_worth_holding(block.cluster, tick, self.now));
         if is_newer && is_baseline {
             *held = block.part.map_or(Held::NOTHING, |part| Held::new(tick, part));
         }
@@ -189,6 +194,7 @@ impl Told {
 
     /// Begins the snapshot of `now`, for which [`Told::on_sent`] names the blocks.
     pub(super) fn begin(&mut self, now: Tick, clusters: usize) {
+        self.now = now;
         if self.held.len() < clusters {
             self.held.resize(clusters, Held::NOTHING);
         }
