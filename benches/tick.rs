@@ -55,17 +55,31 @@ impl Room {
         room
     }
 
+    /// As many in each tick as a server lets in.
     fn join(&mut self, clients: &mut [Client]) {
-        for (client, id) in clients.iter_mut().zip(0..) {
-            for _hello_and_proven_hello in 0..2 {
-                let mut bytes = Vec::new();
-                client.poll(self.now, &mut bytes);
-                if let Some(reply) = self.server.gate().receive(self.now, addr(id), &bytes) {
-                    client.receive(self.now, &reply);
-                }
+        let joins_per_tick = self.server.config().joins_per_tick();
+        for first in (0..clients.len()).step_by(joins_per_tick) {
+            let some = first..clients.len().min(first + joins_per_tick);
+            for id in some {
+                self.ask(&mut clients[id], id as u32);
+            }
+            self.advance();
+            self.deliver(clients);
+        }
+    }
+
+    /// Hello, and hello with the proof.
+    fn ask(&mut self, client: &mut Client, id: u32) {
+        for _ in 0..2 {
+            let mut bytes = Vec::new();
+            client.poll(self.now, &mut bytes);
+            if let Some(reply) = self.server.gate().receive(self.now, addr(id), &bytes) {
+                client.receive(self.now, &reply);
             }
         }
-        self.advance();
+    }
+
+    fn deliver(&mut self, clients: &mut [Client]) {
         while self.server.poll(&mut self.batch) {
             for (to, bytes) in self.batch.iter() {
                 let id = usize::from(to.remote().port()) + usize::from(last_byte(to)) * 50_000 - 1_000;
