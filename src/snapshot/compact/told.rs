@@ -67,7 +67,7 @@ struct SentTick {
 /// - For every move of the peer: [`Told::on_ack`].
 /// - For every snapshot, by whoever packs it: begin; budget, base and next lost to choose; on sent for each block.
 ///
-/// Memory: 4 bytes for every cluster there ever was at a time, and 4 bytes for every block sent within 64 ticks.
+/// Memory: 4 bytes for every cluster there ever was at a time, and 6 bytes for every block sent within 64 ticks.
 #[derive(Debug)]
 pub struct Told {
     /// By cluster.
