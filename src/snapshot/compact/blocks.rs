@@ -1,5 +1,6 @@
 //! The blocks of a tick, each encoded once and shared by all peers that need it.
 
+use super::ages::{AGES, Ages};
 use super::history::History;
 use crate::wire::Tick;
 use crate::wire::block::{AGE_TICKS_MAX, Encoder, Head, MEMBERS_MAX, Member};
@@ -9,6 +10,10 @@ const FRESH_TICKS: u64 = 12;
 
 /// An older one only if its tick is on the grid of its cluster: every so many ticks.
 pub(super) const GRID_TICKS: u64 = 4;
+
+/// No baseline is older. A client keeps those of [`AGE_TICKS_MAX`]; the difference is what may overtake a snapshot on
+/// its way.
+const LEGAL_TICKS: u64 = AGE_TICKS_MAX as u64 - 7;
 
 /// Blocks of a part of a cluster that are encoded for each cluster and tick; whoever asks for another gets
 /// a full block.
@@ -35,27 +40,31 @@ impl Part {
 /// What parts of clusters are counted in. Eight members fit into the smallest datagram, whatever they are.
 pub(super) const EIGHT: usize = 8;
 
-/// What a block leads from: a tick at which the peer holds the cluster, or a part of it.
+/// What a block leads from: how many ticks ago the peer was told of the cluster, and how many eights of it it holds
+/// since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Base {
-    pub(super) tick: Tick,
-    pub(super) part: Part,
+    pub(super) age: u8,
+    pub(super) eights: u8,
 }
 
 impl Base {
-    /// Whether a block of `cluster` at `now` may lead from it. There are at most 25 such ticks, so that no
-    /// pattern of acknowledgements makes more encodings.
-    fn is_legal(self, cluster: u16, now: Tick) -> bool {
-        let age = now.since(self.tick);
-        let is_on_grid = is_on_grid(cluster, self.tick);
-        (1..=FRESH_TICKS).contains(&age) || (age <= u64::from(AGE_TICKS_MAX) && age > 0 && is_on_grid)
+    fn is_whole(self) -> bool {
+        self.eights == Part::ALL.to
     }
 }
 
-/// Whether a peer should remember that it holds `cluster` at `tick`: for as long as it may need it, a block may lead
-/// from there. One who is far away thus keeps to the grid.
-pub(super) fn is_worth_holding(cluster: u16, tick: Tick, now: Tick) -> bool {
-    now.since(tick) <= FRESH_TICKS / 2 || is_on_grid(cluster, tick)
+/// The ages of the baselines that blocks of `cluster` may lead from: at most 25, so that no pattern of
+/// acknowledgements makes more encodings.
+pub(super) fn legal_ages(cluster: u16, now: Tick) -> Ages {
+    let fresh = Ages::below(FRESH_TICKS + 1);
+    (fresh | ages_on_grid(cluster, now)) & Ages::below(LEGAL_TICKS + 1) & !Ages(1)
+}
+
+/// The ages of the ticks at which far peers are told of `cluster`.
+pub(super) fn ages_on_grid(cluster: u16, now: Tick) -> Ages {
+    const GRID: u64 = u64::MAX / ((1 << GRID_TICKS) - 1);
+    Ages(GRID << ((now.0 + u64::from(cluster)) % GRID_TICKS))
 }
 
 /// Which of the places on the grid `tick` is.
@@ -68,29 +77,51 @@ pub(super) fn is_on_grid(cluster: u16, tick: Tick) -> bool {
     (tick.0 + u64::from(cluster)).is_multiple_of(GRID_TICKS)
 }
 
+/// Where the players of a tick are: what blocks are made from.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) history: &'a History,
+    /// Which cluster a player is in, by its client id.
+    pub(super) home: &'a dyn Fn(u32) -> Option<u16>,
+}
+
+/// A block that was encoded: where its bytes stand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Block {
+    start: u32,
+    len: u32,
+}
+
+impl Block {
+    pub(super) fn len(self) -> usize {
+        self.len as usize
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct PartialBlock {
     base: Option<Base>,
     part: Part,
-    start: u32,
-    end: u32,
+    block: Block,
 }
 
 /// The blocks of one tick.
 ///
-/// [`Blocks::begin`] once a tick, then [`Blocks::get`] as often as there is someone to tell.
+/// [`Blocks::begin`] once a tick, then [`Blocks::whole`] and [`Blocks::partial`] as often as there is someone to tell,
+/// and [`Blocks::bytes`] to copy.
+///
+/// Memory: 512 bytes for each cluster, besides the blocks.
 #[derive(Debug)]
 pub(super) struct Blocks {
     now: Tick,
     cluster_bits: u32,
     encoder: Encoder,
     bytes: Vec<u8>,
+    /// By cluster, then by the age of the baseline (0: none). A length of 0: not encoded.
+    whole: Vec<[Block; AGES as usize]>,
     /// By cluster.
-    entries: Vec<Vec<Entry>>,
+    partial: Vec<Vec<PartialBlock>>,
     encoded: usize,
-    /// Those among them that lead from a baseline to a whole cluster, and their length.
-    deltas: usize,
-    delta_bytes: usize,
 }
 
 impl Blocks {
@@ -100,10 +131,9 @@ impl Blocks {
             cluster_bits: 1,
             encoder: Encoder::new(),
             bytes: Vec::new(),
-            entries: Vec::new(),
+            whole: Vec::new(),
+            partial: Vec::new(),
             encoded: 0,
-            deltas: 0,
-            delta_bytes: 0,
         }
     }
 
@@ -111,15 +141,12 @@ impl Blocks {
     pub(super) fn begin(&mut self, now: Tick, clusters: usize, cluster_bits: u32) {
         self.now = now;
         self.cluster_bits = cluster_bits;
+        self.encoded = 0;
         self.bytes.clear();
-        (self.encoded, self.deltas, self.delta_bytes) = (0, 0, 0);
-        self.entries.iter_mut().for_each(Vec::clear);
-        self.entries.resize_with(clusters, Vec::new);
-    }
-
-    /// How many members a cluster has now.
-    pub(super) fn members(&self, history: &History, cluster: u16) -> usize {
-        history.members(self.now, cluster).map_or(0, <[Member]>::len)
+        self.whole.clear();
+        self.whole.resize(clusters, [Block::default(); AGES as usize]);
+        self.partial.iter_mut().for_each(Vec::clear);
+        self.partial.resize_with(clusters, Vec::new);
     }
 
     /// The width of a cluster's number in this tick's blocks.
@@ -127,68 +154,78 @@ impl Blocks {
         self.cluster_bits
     }
 
-    /// The mean length of the blocks that lead from a baseline, of this tick so far.
-    pub(super) fn mean_bytes(&self) -> usize {
-        self.delta_bytes / self.deltas.max(1)
-    }
-
     /// How many blocks have been encoded in this tick.
     pub(super) fn encoded(&self) -> usize {
         self.encoded
     }
 
-    /// The block that leads from `base` (from nothing, where that is not legal) to a part of `cluster` now.
-    /// `home` says where a player is now. `None` if too many parts were asked for already.
-    pub(super) fn get(
+    #[inline(always)]
+    pub(super) fn bytes(&self, block: Block) -> &[u8] {
+        &self.bytes[block.start as usize..][..block.len as usize]
+    }
+
+    /// How many members a cluster has now, in eights.
+    pub(super) fn eights(&self, source: Source, cluster: u16) -> u8 {
+        source.history.members(self.now, cluster).len().div_ceil(EIGHT) as u8
+    }
+
+    /// The block that leads from `base` to the whole of `cluster` now. The base must be legal.
+    #[inline(always)]
+    pub(super) fn whole(&mut self, source: Source, cluster: u16, base: Option<Base>) -> Block {
+        let age = match base {
+            None => 0,
+            Some(base) if base.is_whole() => base.age,
+            Some(_) => return self.whole_from_part(source, cluster, base),
+        };
+        let block = self.whole[usize::from(cluster)][usize::from(age) % AGES as usize];
+        if block.len > 0 { block } else { self.encode_whole(source, cluster, base) }
+    }
+
+    /// The block that leads from `base` to a part of `cluster` now. `None` if too many parts were asked for already.
+    pub(super) fn partial(
         &mut self,
-        history: &History,
-        home: &dyn Fn(u32) -> Option<u16>,
+        source: Source,
         cluster: u16,
         base: Option<Base>,
         part: Part,
-    ) -> Option<&[u8]> {
-        let base = base.filter(|base| base.is_legal(cluster, self.now));
-        let known = &self.entries[usize::from(cluster)];
+    ) -> Option<Block> {
+        let known = &self.partial[usize::from(cluster)];
         if let Some(entry) = known.iter().find(|entry| entry.base == base && entry.part == part) {
-            return Some(&self.bytes[entry.start as usize..entry.end as usize]);
+            return Some(entry.block);
         }
-        let is_partial =
-            |entry: &Entry| entry.part != Part::ALL || entry.base.is_some_and(|base| base.part != Part::ALL);
-        let (start, end) = (self.bytes.len() as u32, 0);
-        let entry = Entry { base, part, start, end };
-        if is_partial(&entry) && known.iter().filter(|entry| is_partial(entry)).count() >= PARTIAL_BLOCKS_MAX
-        {
+        if known.len() >= PARTIAL_BLOCKS_MAX {
             return None;
         }
-        self.encode(history, home, cluster, entry)
+        let block = self.encode(source, cluster, base, part);
+        self.partial[usize::from(cluster)].push(PartialBlock { base, part, block });
+        Some(block)
     }
 
-    fn encode(
-        &mut self,
-        history: &History,
-        home: &dyn Fn(u32) -> Option<u16>,
-        cluster: u16,
-        mut entry: Entry,
-    ) -> Option<&[u8]> {
-        let is = entry.part.of(history.members(self.now, cluster)?);
-        let (age, was) = match entry.base {
-            None => (0, &[][..]),
-            Some(base) => {
-                let age = self.now.since(base.tick) as u8;
-                (age, base.part.of(history.members(base.tick, cluster)?))
-            }
-        };
-        let head = Head { cluster, age };
-        let moved_to = |index: usize| home(was[index].id);
+    fn whole_from_part(&mut self, source: Source, cluster: u16, base: Option<Base>) -> Block {
+        let from_part = self.partial(source, cluster, base, Part::ALL);
+        from_part.unwrap_or_else(|| self.whole(source, cluster, None))
+    }
+
+    #[inline(never)]
+    fn encode_whole(&mut self, source: Source, cluster: u16, base: Option<Base>) -> Block {
+        let block = self.encode(source, cluster, base, Part::ALL);
+        let age = base.map_or(0, |base| usize::from(base.age));
+        self.whole[usize::from(cluster)][age] = block;
+        block
+    }
+
+    fn encode(&mut self, source: Source, cluster: u16, base: Option<Base>, part: Part) -> Block {
+        let is = part.of(source.history.members(self.now, cluster));
+        let was = base.map_or(&[][..], |base| {
+            let tick = Tick(self.now.0 - u64::from(base.age));
+            Part { from: 0, to: base.eights }.of(source.history.members(tick, cluster))
+        });
+        let head = Head { cluster, age: base.map_or(0, |base| base.age) };
+        let start = self.bytes.len();
+        let moved_to = |index: usize| (source.home)(was[index].id);
         self.encoder.encode(head, self.cluster_bits, was, is, moved_to, &mut self.bytes);
-        entry.end = self.bytes.len() as u32;
         self.encoded += 1;
-        if entry.base.is_some() && entry.part == Part::ALL {
-            self.deltas += 1;
-            self.delta_bytes += (entry.end - entry.start) as usize;
-        }
-        self.entries[usize::from(cluster)].push(entry);
-        Some(&self.bytes[entry.start as usize..entry.end as usize])
+        Block { start: start as u32, len: (self.bytes.len() - start) as u32 }
     }
 }
 
@@ -199,9 +236,11 @@ mod tests {
     #[test]
     fn few_baselines_are_legal_whatever_is_acknowledged() {
         for (cluster, now) in (0..8).flat_map(|cluster| (1_000..1_004).map(move |now| (cluster, Tick(now)))) {
-            let base = |tick| Base { tick: Tick(tick), part: Part::ALL };
-            let legal = (0..2_000).filter(|&tick| base(tick).is_legal(cluster, now)).count();
-            assert!(legal <= 25, "{legal} of cluster {cluster} at {now:?}");
+            let legal = legal_ages(cluster, now);
+            assert!(legal.len() <= 25 && !legal.contains(0), "{legal:?} of cluster {cluster} at {now:?}");
+            let on_grid = |age: &u64| is_on_grid(cluster, Tick(now.0 - age));
+            assert!(legal.iter().filter(|&age| age > FRESH_TICKS).all(|age| on_grid(&age)));
+            assert!((FRESH_TICKS + 1..LEGAL_TICKS).filter(on_grid).all(|age| legal.contains(age)));
         }
     }
 }

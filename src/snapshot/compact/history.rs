@@ -45,14 +45,12 @@ impl History {
         frame.spans[usize::from(cluster)] = (start, frame.members.len() as u32);
     }
 
-    /// The members of a cluster at `tick`. `None` if the tick is not remembered: it was skipped, or is too old.
-    pub(super) fn members(&self, tick: Tick, cluster: u16) -> Option<&[Member]> {
+    /// The members of a cluster at `tick`, which must be remembered; nobody if it was not there.
+    pub(super) fn members(&self, tick: Tick, cluster: u16) -> &[Member] {
         let frame = &self.frames[tick.0 as usize % FRAMES];
-        if frame.tick != tick {
-            return None;
-        }
+        debug_assert_eq!(frame.tick, tick, "only ticks that are remembered may be named");
         let (start, end) = frame.spans.get(usize::from(cluster)).copied().unwrap_or_default();
-        Some(&frame.members[start as usize..end as usize])
+        &frame.members[start as usize..end as usize]
     }
 
     fn frame_mut(&mut self, tick: Tick) -> &mut Frame {

@@ -3,20 +3,27 @@
 //! A peer is told of its own surroundings every tick, of what was lost before its turn, and of all other clusters
 //! in turn. Choosing costs it O(blocks told), however many clusters there are.
 
+mod ages;
 mod blocks;
 mod history;
+mod near;
 mod packing;
+mod parts;
 mod told;
+mod turn;
+
+use std::collections::VecDeque;
 
 use crate::wire::block::Member;
-use crate::wire::{SnapshotHeader, Tick};
+use crate::wire::{Position, SnapshotHeader, Tick};
 use crate::world::{PlayerSlot, World};
 
 use super::clusters::Clusters;
 use super::motion::{LOOK_TICKS, Pace};
-use blocks::Blocks;
+use ages::Ages;
+use blocks::{Blocks, Source};
 use history::{FRAMES, History};
-use packing::Packing;
+use packing::{Mark, NearTally, Packing};
 
 pub use told::Told;
 
@@ -42,18 +49,43 @@ pub struct CompactSnapshots {
     history: History,
     blocks: Blocks,
     /// By slot.
-    places: Vec<crate::wire::Position>,
+    places: Vec<Position>,
     paces: Vec<Pace>,
-    /// By cluster: whether it was there at the last tick.
-    was_there: Vec<bool>,
-    /// Clusters that are no more, and since when.
-    dissolved: Vec<(Tick, u16)>,
+    /// By cluster.
+    lives: Vec<Life>,
+    marks: Vec<Mark>,
+    /// Clusters that are no more, and since when: the last of so many.
+    dissolved: VecDeque<(Tick, u16)>,
+    dissolved_count: u32,
     /// The clusters whose turn it is to be told to all, ascending.
     due: Vec<u16>,
-    is_everyone_due: bool,
-    /// By cluster: the last snapshot that it was put into.
-    told_in: Vec<u64>,
+    /// The ticks in which it was everyone's turn.
+    all_due: Ages,
+    near_tally: NearTally,
     snapshots: u64,
+}
+
+/// When a cluster was there, the last time.
+#[derive(Clone, Copy, Debug)]
+struct Life {
+    began: Tick,
+    /// The first tick without it.
+    ended: Option<Tick>,
+}
+
+impl Default for Life {
+    fn default() -> Self {
+        Self { began: Tick(0), ended: Some(Tick(0)) }
+    }
+}
+
+impl Life {
+    /// The ages of the ticks in which it was there.
+    fn ages(self, now: Tick) -> Ages {
+        let end = now.since(self.began) + 1;
+        let ended = self.ended.map_or(0, |ended| now.since(ended) + 1);
+        Ages::below(end) & !Ages::below(ended)
+    }
 }
 
 impl CompactSnapshots {
@@ -68,11 +100,13 @@ impl CompactSnapshots {
             blocks: Blocks::new(),
             places: Vec::new(),
             paces: Vec::new(),
-            was_there: Vec::new(),
-            dissolved: Vec::new(),
+            lives: Vec::new(),
+            marks: Vec::new(),
+            dissolved: VecDeque::new(),
+            dissolved_count: 0,
             due: Vec::new(),
-            is_everyone_due: true,
-            told_in: Vec::new(),
+            all_due: Ages::NONE,
+            near_tally: NearTally::default(),
             snapshots: 0,
         }
     }
@@ -84,18 +118,16 @@ impl CompactSnapshots {
 
     /// Takes in the world of `tick`.
     pub fn begin(&mut self, tick: Tick, world: &World) {
+        let ticks = tick.since(self.now);
         self.now = tick;
         self.begun += 1;
         self.follow_players(world);
         self.clusters.update(tick, &self.places);
-        self.note_dissolved();
+        self.note_births_and_deaths();
         self.remember(world);
-        self.is_everyone_due =
-            self.blocks.mean_bytes() * self.clusters.len() <= self.datagram_bytes * ALL_FIT_PERCENT / 100;
-        self.blocks.begin(tick, self.was_there.len(), self.clusters.id_bits());
-        self.due.clear();
-        let is_due = |id: &u16| self.is_everyone_due || blocks::is_on_grid(*id, tick);
-        self.due.extend(self.clusters.ids().filter(is_due));
+        self.blocks.begin(tick, self.lives.len(), self.clusters.id_bits());
+        self.find_due(ticks);
+        self.mark_clusters();
     }
 
     /// Appends the snapshot of a peer that plays the player at `own` to `out`.
@@ -108,31 +140,43 @@ impl CompactSnapshots {
         out: &mut Vec<u8>,
     ) {
         self.snapshots += 1;
-        let home = |id: u32| world.slot_of(id).and_then(|slot| self.clusters.home(slot));
-        told.begin(self.now, self.was_there.len());
+        let home_of = |id: u32| world.slot_of(id).and_then(|slot| self.clusters.home(slot));
+        let (now, dissolved, count) = (self.now, &self.dissolved, self.dissolved_count);
+        let buried = |age| {
+            let later = dissolved.iter().rev().take_while(|(since, _)| since.0 + age > now.0);
+            count - later.count() as u32
+        };
+        told.begin(now, self.all_due, buried);
+        let home = self.clusters.home(own);
+        let neighbours = home.map_or(&[][..], |home| self.clusters.neighbours(home));
+        // Neighbours are looked for now and then: one may be no more.
+        let there = neighbours.iter().copied().filter(|&id| self.marks[usize::from(id)].is_there);
+        told.near.seat(near::seats(home.into_iter().chain(there)));
         let mut packing = Packing {
-            now: self.now,
-            history: &self.history,
+            source: Source { history: &self.history, home: &home_of },
             blocks: &mut self.blocks,
-            home: &home,
-            told_in: &mut self.told_in,
+            marks: &mut self.marks,
             snapshot: self.snapshots,
+            near_tally: &mut self.near_tally,
             told,
             start: out.len(),
             limit: out.len(),
             out,
         };
         packing.head(header);
-        packing.tombstones(&self.dissolved);
-        let near = self.clusters.home(own).map_or(&[][..], |home| self.clusters.neighbours(home));
-        let place = if self.is_everyone_due { 0 } else { blocks::grid_place(self.now) };
-        if packing.told.takes_far_first() {
+        packing.mark_near();
+        packing.tombstones(dissolved.iter().map(|(_, cluster)| *cluster), count);
+        let place = if self.all_due.contains(0) { 0 } else { blocks::grid_place(now) };
+        let is_far_first = packing.told.turns.is_starved();
+        if is_far_first {
             packing.far(&self.due, place);
         }
-        packing.near(self.clusters.home(own), near);
-        packing.lost(&self.was_there);
-        packing.far(&self.due, place);
-        packing.rest_of_near(near);
+        packing.near();
+        packing.lost();
+        if !is_far_first {
+            packing.far(&self.due, place);
+        }
+        packing.rest_of_near();
     }
 
     /// How many blocks were encoded for this tick so far.
@@ -159,25 +203,51 @@ impl CompactSnapshots {
         }
     }
 
-    fn note_dissolved(&mut self) {
+    fn note_births_and_deaths(&mut self) {
         let now = self.now;
-        self.dissolved.retain(|(since, _)| now.since(*since) < FRAMES as u64);
+        while self.dissolved.front().is_some_and(|(since, _)| now.since(*since) >= FRAMES as u64) {
+            self.dissolved.pop_front();
+        }
         let ids = 1 << self.clusters.id_bits();
-        self.was_there.resize(ids.max(self.was_there.len()), false);
-        self.told_in.resize(self.was_there.len(), 0);
-        let mut is_there = self.clusters.ids().peekable();
-        for (id, was_there) in self.was_there.iter_mut().enumerate() {
-            let is = is_there.next_if(|there| usize::from(*there) == id).is_some();
-            if *was_there && !is {
-                self.dissolved.push((now, id as u16));
+        self.lives.resize(ids.max(self.lives.len()), Life::default());
+        let mut there = self.clusters.ids().peekable();
+        for (id, life) in self.lives.iter_mut().enumerate() {
+            let is_there = there.next_if(|there| usize::from(*there) == id).is_some();
+            match (is_there, life.ended) {
+                (true, Some(_)) => *life = Life { began: now, ended: None },
+                (false, None) => {
+                    life.ended = Some(now);
+                    self.dissolved.push_back((now, id as u16));
+                    self.dissolved_count += 1;
+                }
+                _ => {}
             }
-            *was_there = is;
+        }
+    }
+
+    /// Whose turn it is: everyone's, if that fits into a datagram.
+    fn find_due(&mut self, ticks: u64) {
+        let all_bytes = std::mem::take(&mut self.near_tally).mean_bytes() * self.clusters.len();
+        let all_fit = all_bytes <= self.datagram_bytes * ALL_FIT_PERCENT / 100;
+        self.all_due = self.all_due.later(ticks) | Ages(all_fit.into());
+        self.due.clear();
+        let is_due = |id: &u16| all_fit || blocks::is_on_grid(*id, self.now);
+        self.due.extend(self.clusters.ids().filter(is_due));
+    }
+
+    fn mark_clusters(&mut self) {
+        self.marks.resize(self.lives.len(), Mark::NONE);
+        for (id, (mark, life)) in self.marks.iter_mut().zip(&self.lives).enumerate() {
+            let id = id as u16;
+            mark.is_there = life.ended.is_none();
+            mark.legal = blocks::legal_ages(id, self.now) & life.ages(self.now);
+            mark.in_turn = blocks::ages_on_grid(id, self.now) | self.all_due;
         }
     }
 
     /// Adds this tick to the history.
     fn remember(&mut self, world: &World) {
-        self.history.begin(self.now, self.was_there.len());
+        self.history.begin(self.now, self.lives.len());
         for id in self.clusters.ids() {
             let members = self.clusters.members(id).iter().filter_map(|&slot| {
                 let player = world.player(slot)?;

@@ -1,18 +1,14 @@
 //! What one peer has been told, what of it has arrived, and how much it can take.
 
-use std::collections::VecDeque;
-
-use super::blocks::{self, Base, GRID_TICKS, Part};
+use super::ages::{AGES, Ages};
+use super::blocks::{Base, Part};
+use super::near::Near;
+use super::parts::PartsTold;
+use super::turn::Turns;
 use crate::wire::{Ack, Tick};
-
-/// How many ticks back a peer may acknowledge.
-const ACK_TICKS: u64 = 64;
 
 /// A snapshot that is not acknowledged when one so many ticks newer is has been lost.
 const LOST_AFTER_TICKS: u64 = 8;
-
-/// Lost blocks that wait to be told again; whatever else was lost comes when its turn does.
-const LOST_BLOCKS_MAX: usize = 32;
 
 /// The smallest byte budget of a peer.
 pub(super) const BUDGET_MIN: usize = 256;
@@ -21,218 +17,204 @@ const BUDGET_STEP: usize = 8;
 /// What a lost one leaves of it, in percent, at most once in [`LOST_AFTER_TICKS`].
 const BUDGET_KEPT_PERCENT: usize = 85;
 
-/// One block of a sent snapshot: the cluster, and how much of it was told.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SentBlock {
-    pub(super) cluster: u16,
-    /// `None`: the cluster was said to be no more.
-    pub(super) part: Option<Part>,
-}
-
-/// The newest state of a cluster that a peer holds, in four bytes: the tick, modulo 2^28, and how many eights of its
-/// members.
-#[derive(Clone, Copy, Debug, Default)]
-struct Held(u32);
-
-/// The bits of a [`Held`] that say how many eights: 1 to 8, and 0 for nothing.
-const EIGHTS: u32 = 0xf;
-
-impl Held {
-    const NOTHING: Held = Held(0);
-
-    fn new(tick: Tick, part: Part) -> Self {
-        Self((tick.0 as u32) << 4 | u32::from(part.to))
-    }
-
-    /// As a baseline, for someone who lives at `now`: its tick is the one next to now that fits.
-    fn base(self, now: Tick) -> Option<Base> {
-        let to = (self.0 & EIGHTS) as u8;
-        let ahead = (self.0 & !EIGHTS).wrapping_sub((now.0 as u32) << 4) as i32 >> 4;
-        let tick = now.0.checked_add_signed(ahead.into())?;
-        (to > 0).then_some(Base { tick: Tick(tick), part: Part { from: 0, to } })
-    }
-}
-
-/// The snapshot of one tick.
-#[derive(Clone, Copy, Debug, Default)]
-struct SentTick {
-    tick: Tick,
-    /// The number of its first block, and of the one behind its last.
-    blocks: (u64, u64),
-    is_acked: bool,
-}
-
 /// One peer's side of the compact snapshots.
 ///
-/// - For every move of the peer: [`Told::on_ack`].
-/// - For every snapshot, by whoever packs it: begin; budget, base and next lost to choose; on sent for each block.
+/// Nothing is noted for each block: which clusters a snapshot told of follows from the seats and the turn of its tick,
+/// and what the peer holds follows from that and from which snapshots have arrived. So an acknowledgement costs a few
+/// operations on bits, whatever it says.
 ///
-/// Memory: 4 bytes for every cluster there ever was at a time, and 6 bytes for every block sent within 64 ticks.
-#[derive(Debug)]
+/// - For every move of the peer: [`Told::on_ack`].
+/// - For every snapshot, by whoever packs it: [`Told::begin`]; budget and base to choose; near, turns and parts note
+///   what was told.
+///
+/// Memory: about 600 bytes, and what [`PartsTold`] takes for a peer whose datagrams are too small for whole clusters.
+#[derive(Clone, Debug)]
 pub struct Told {
-    /// By cluster.
-    held: Vec<Held>,
-    sent: VecDeque<SentBlock>,
-    /// The number of the first block in `sent`, counted from the first ever.
-    sent_from: u64,
-    /// By tick, modulo [`ACK_TICKS`].
-    ticks: Vec<SentTick>,
     /// The tick of the newest snapshot.
     now: Tick,
-    /// The newest acknowledgement.
-    acked: Ack,
-    lost: VecDeque<u16>,
-    budget: usize,
-    budget_max: usize,
+    sent: Ages,
+    arrived: Ages,
+    /// When it was told of all clusters that were no more.
+    buried_in: Ages,
+    /// So many clusters, counted from the first ever that dissolved, it knows to be no more.
+    buried: u32,
+    budget: u32,
+    budget_max: u32,
     next_cut: Tick,
-    /// For each place on the grid: how far the turn through its clusters has got.
-    pub(super) turns: [u16; GRID_TICKS as usize],
-    is_far_starved: bool,
+    pub(super) near: Near,
+    pub(super) turns: Turns,
+    pub(super) parts: PartsTold,
 }
 
 impl Told {
     /// A peer that holds nothing and may be sent `datagram_bytes`.
     pub fn new(datagram_bytes: usize) -> Self {
         Self {
-            held: Vec::new(),
-            sent: VecDeque::new(),
-            sent_from: 0,
-            ticks: vec![SentTick::default(); ACK_TICKS as usize],
             now: Tick(0),
-            acked: Ack::default(),
-            lost: VecDeque::new(),
-            budget: datagram_bytes,
-            budget_max: datagram_bytes,
+            sent: Ages::NONE,
+            arrived: Ages::NONE,
+            buried_in: Ages::NONE,
+            buried: 0,
+            budget: datagram_bytes as u32,
+            budget_max: datagram_bytes as u32,
             next_cut: Tick(0),
-            turns: [0; GRID_TICKS as usize],
-            is_far_starved: false,
+            near: Near::NOBODY,
+            turns: Turns::NONE,
+            parts: PartsTold::default(),
         }
     }
 
-    /// The peer says which snapshots have arrived. Ticks of which it was sent none are ignored, and so are
-    /// acknowledgements that an earlier one has overtaken: they say nothing new.
+    /// The peer says which snapshots have arrived. Those that it was not sent are ignored.
     pub fn on_ack(&mut self, ack: Ack) {
-        let ahead = ack.newest.since(self.acked.newest);
-        let was_sent = self.ticks[(ack.newest.0 % ACK_TICKS) as usize].tick == ack.newest;
-        if ahead == 0 || !was_sent {
-            return;
+        let newest = Ages::of(ack.newest, self.now);
+        let behind = Ages(ack.history).later(newest.least()).later(1);
+        let news = (newest | behind) & self.sent & !self.arrived;
+        if !newest.is_empty() && !news.is_empty() {
+            self.arrived |= news;
+            let grown = self.budget as usize + BUDGET_STEP * news.len();
+            self.budget = grown.min(self.budget_max as usize) as u32;
         }
-        let shifted =
-            |bits: u64, by: u64| u32::try_from(by).ok().and_then(|by| bits.checked_shl(by)).unwrap_or(0);
-        let before = shifted(self.acked.history, ahead) | shifted(1, ahead - 1);
-        let mut news = ack.history & !before;
-        self.acked = ack;
-        self.arrived(ack.newest);
-        while news != 0 {
-            let behind = u64::from(news.trailing_zeros()) + 1;
-            news &= news - 1;
-            if let Some(tick) = ack.newest.0.checked_sub(behind) {
-                self.arrived(Tick(tick));
+    }
+
+    /// What the peer holds of a cluster that sits at `seat`, if at any. `legal` are the ages that a block of it may
+    /// lead from, `in_turn` those of the ticks in which it may have been told in turn.
+    #[inline(always)]
+    pub(super) fn base(&self, cluster: u16, seat: Option<usize>, legal: Ages, in_turn: Ages) -> Option<Base> {
+        let mut near = seat.map_or(Ages::NONE, |seat| self.near.told(seat)) & self.arrived & legal;
+        while let Some(age) = near.take_least() {
+            let eights = self.parts.eights(cluster, self.now, age);
+            if eights > 0 {
+                return Some(Base { age: age as u8, eights });
             }
         }
+        let mut far = self.arrived & legal & in_turn;
+        while let Some(age) = self.turns.latest(cluster, self.now, far) {
+            let eights = self.parts.eights(cluster, self.now, age);
+            if eights > 0 {
+                return Some(Base { age: age as u8, eights });
+            }
+            far = far & !Ages::below(age + 1);
+        }
+        None
     }
 
-    fn arrived(&mut self, tick: Tick) {
-        let sent = &mut self.ticks[(tick.0 % ACK_TICKS) as usize];
-        if sent.tick != tick || sent.is_acked {
-            return;
-        }
-        sent.is_acked = true;
-        let (from, to) = sent.blocks;
-        for number in from.max(self.sent_from)..to {
-            let block = self.sent[(number - self.sent_from) as usize];
-            self.hold(block, tick);
-        }
-        self.budget = (self.budget + BUDGET_STEP).min(self.budget_max);
-    }
-
-    fn hold(&mut self, block: SentBlock, tick: Tick) {
-        let held = &mut self.held[usize::from(block.cluster)];
-        let is_newer = held.base(tick).is_none_or(|base| base.tick < tick);
-        let is_baseline = block
-            .part
-            .is_none_or(|part| part.from == 0 && blocks::is_worth_holding(block.cluster, tick, self.now));
-        if is_newer && is_baseline {
-            *held = block.part.map_or(Held::NOTHING, |part| Held::new(tick, part));
-        }
-    }
-
-    /// What the peer holds of `cluster`, if anything.
-    pub(super) fn base(&self, cluster: u16, now: Tick) -> Option<Base> {
-        self.held.get(usize::from(cluster))?.base(now)
+    /// The tick of its newest snapshot.
+    pub(super) fn now(&self) -> Tick {
+        self.now
     }
 
     /// How many bytes its next snapshot may have.
-    pub(super) fn budget(&self, now: Tick) -> usize {
-        if self.is_silent(now) { BUDGET_MIN.min(self.budget_max) } else { self.budget }
+    pub(super) fn budget(&self) -> usize {
+        if self.is_silent() { BUDGET_MIN.min(self.budget_max as usize) } else { self.budget as usize }
     }
 
     /// Whether it has acknowledged nothing that a block could lead from.
-    pub(super) fn is_silent(&self, now: Tick) -> bool {
-        now.since(self.acked.newest) >= ACK_TICKS
+    pub(super) fn is_silent(&self) -> bool {
+        self.arrived.is_empty()
     }
 
-    /// A cluster whose block was lost, to be told before its turn.
-    pub(super) fn next_lost(&mut self) -> Option<u16> {
-        self.lost.pop_front()
-    }
-
-    /// It found no room; it stays the first.
-    pub(super) fn put_back_lost(&mut self, cluster: u16) {
-        self.lost.push_front(cluster);
-    }
-
-    /// Whether the turn through all clusters is to begin before the near ones, which took all room last time.
-    pub(super) fn takes_far_first(&self) -> bool {
-        self.is_far_starved
-    }
-
-    /// Notes whether the turn got on at all.
-    pub(super) fn note_far(&mut self, got_on: bool) {
-        self.is_far_starved = !got_on;
-    }
-
-    /// Begins the snapshot of `now`, for which [`Told::on_sent`] names the blocks.
-    pub(super) fn begin(&mut self, now: Tick, clusters: usize) {
+    /// Begins the snapshot of `now`. `buried(age)` says how many clusters had ever dissolved so many ticks ago, and
+    /// in the ticks of `all_in` everybody was told of everything, so that nothing is to be told again.
+    pub(super) fn begin(&mut self, now: Tick, all_in: Ages, buried: impl Fn(u64) -> u32) {
+        let ticks = now.since(self.now);
+        if self.sent.is_empty() {
+            self.buried = buried(0);
+        }
         self.now = now;
-        if self.held.len() < clusters {
-            self.held.resize(clusters, Held::NOTHING);
+        self.sent = self.sent.later(ticks) | Ages(1);
+        self.arrived = self.arrived.later(ticks);
+        self.buried_in = self.buried_in.later(ticks);
+        self.near.later(ticks);
+        self.parts.later(ticks, now);
+        if let Some(age) = (self.buried_in & self.arrived).iter().next() {
+            self.buried = self.buried.max(buried(age));
         }
-        if let Some(tick) = now.0.checked_sub(LOST_AFTER_TICKS) {
-            self.look_for_loss(Tick(tick), now);
+        let due = Ages::below(LOST_AFTER_TICKS + ticks.min(AGES)) & !Ages::below(LOST_AFTER_TICKS);
+        let lost = self.sent & !self.arrived & due;
+        if !lost.is_empty() {
+            self.on_lost(lost, all_in);
         }
-        let place = (now.0 % ACK_TICKS) as usize;
-        let (_, end) = self.ticks[place].blocks;
-        while self.sent_from < end {
-            self.sent.pop_front();
-            self.sent_from += 1;
-        }
-        let next = self.sent_from + self.sent.len() as u64;
-        self.ticks[place] = SentTick { tick: now, blocks: (next, next), is_acked: false };
+        self.turns.begin(now);
     }
 
-    /// The snapshot that has begun holds this block.
-    pub(super) fn on_sent(&mut self, now: Tick, block: SentBlock) {
-        self.sent.push_back(block);
-        self.ticks[(now.0 % ACK_TICKS) as usize].blocks.1 += 1;
-    }
-
-    /// The snapshot of `tick` is old enough to have been acknowledged, if a newer one has.
-    fn look_for_loss(&mut self, tick: Tick, now: Tick) {
-        let sent = self.ticks[(tick.0 % ACK_TICKS) as usize];
-        if sent.tick != tick || sent.is_acked || self.acked.newest <= tick {
-            return;
-        }
-        if now >= self.next_cut {
-            self.budget = (self.budget * BUDGET_KEPT_PERCENT / 100).max(BUDGET_MIN.min(self.budget_max));
-            self.next_cut = Tick(now.0 + LOST_AFTER_TICKS);
-        }
-        for number in sent.blocks.0.max(self.sent_from)..sent.blocks.1 {
-            let cluster = self.sent[(number - self.sent_from) as usize].cluster;
-            let is_made_good = self.base(cluster, now).is_some_and(|base| base.tick > tick);
-            if !is_made_good && self.lost.len() < LOST_BLOCKS_MAX && !self.lost.contains(&cluster) {
-                self.lost.push_back(cluster);
+    /// Snapshots are old enough to have been acknowledged, if a newer one has.
+    #[inline(never)]
+    fn on_lost(&mut self, lost: Ages, all_in: Ages) {
+        for age in lost.iter().filter(|age| self.arrived.least() < *age) {
+            if self.now >= self.next_cut {
+                let cut = self.budget as usize * BUDGET_KEPT_PERCENT / 100;
+                self.budget = cut.max(BUDGET_MIN.min(self.budget_max as usize)) as u32;
+                self.next_cut = Tick(self.now.0 + LOST_AFTER_TICKS);
+            }
+            if !all_in.contains(age) {
+                self.turns.lose(Tick(self.now.0 - age));
             }
         }
+    }
+
+    /// How many of the clusters that dissolved, counted from the first ever, it knows to be no more.
+    pub(super) fn buried(&self) -> u32 {
+        self.buried
+    }
+
+    /// This snapshot names all others.
+    pub(super) fn note_buried(&mut self) {
+        self.buried_in |= Ages(1);
+    }
+
+    /// This snapshot tells of a part of the cluster.
+    pub(super) fn note_part(&mut self, cluster: u16, part: Part) {
+        self.parts.note(self.now, cluster, part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(ticks: u64) -> Told {
+        let mut told = Told::new(1_200);
+        (1..=ticks).for_each(|tick| told.begin(Tick(tick), Ages::NONE, |_| 0));
+        told
+    }
+
+    #[test]
+    fn only_what_was_sent_can_arrive() {
+        let mut told = told(100);
+        for newest in [0, 101, 36, u64::MAX] {
+            told.on_ack(Ack { newest: Tick(newest), history: u64::MAX });
+            assert!(told.is_silent(), "{newest}");
+        }
+        told.on_ack(Ack { newest: Tick(98), history: 0b101 });
+        assert_eq!(told.arrived.iter().collect::<Vec<_>>(), [2, 3, 5]);
+        told.begin(Tick(200), Ages::NONE, |_| 0);
+        assert!(told.is_silent() && told.sent.len() == 1);
+    }
+
+    #[test]
+    fn the_budget_follows_what_arrives_and_silence_has_the_least() {
+        let mut told = told(10);
+        assert_eq!(told.budget(), BUDGET_MIN);
+        let mut receive = |ticks: std::ops::Range<u64>, arrives: fn(u64) -> bool| {
+            for tick in ticks {
+                told.begin(Tick(tick), Ages::NONE, |_| 0);
+                if arrives(tick) {
+                    told.on_ack(Ack { newest: Tick(tick), history: 0 });
+                }
+            }
+            told.budget()
+        };
+        assert_eq!(receive(11..60, |_| true), 1_200);
+        let at_some_loss = receive(60..600, |tick| tick % 10 > 0);
+        assert!((256..1_000).contains(&at_some_loss), "{at_some_loss}");
+        assert!(receive(600..1_000, |tick| tick % 2 > 0) < at_some_loss);
+        assert_eq!(receive(1_000..1_300, |_| true), 1_200);
+        assert_eq!(receive(1_300..1_364, |_| false), BUDGET_MIN);
+        assert_eq!(receive(1_364..1_365, |_| true), 1_200, "it recovers at once");
+    }
+
+    #[test]
+    fn a_peer_takes_little_memory() {
+        assert!(size_of::<Told>() <= 640, "{}", size_of::<Told>());
     }
 }

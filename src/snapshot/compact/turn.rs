@@ -1,0 +1,171 @@
+//! All clusters in turn: how far a peer's turns have got, and what was told at each of their visits.
+
+use super::ages::{AGES, Ages};
+use super::blocks::GRID_TICKS;
+use crate::wire::Tick;
+
+/// The clusters from one up to, but without, another, by their ids; it may go around at the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stretch {
+    pub(super) from: u16,
+    pub(super) to: u16,
+}
+
+impl Stretch {
+    /// Every cluster: no id is so great.
+    pub(super) const ALL: Stretch = Stretch { from: 0, to: u16::MAX };
+
+    #[inline(always)]
+    pub(super) fn contains(self, cluster: u16) -> bool {
+        let (begun, ended) = (cluster >= self.from, cluster >= self.to);
+        if self.from <= self.to { begun && !ended } else { begun || !ended }
+    }
+
+    fn is_empty(self) -> bool {
+        self.from == self.to
+    }
+}
+
+/// The part of a turn that was lost on its way, as far as it has not been told again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lost {
+    /// When it was told.
+    pub(super) tick: Tick,
+    pub(super) rest: Stretch,
+}
+
+/// Parts of turns that wait to be told again; what else was lost comes when its turn does.
+const LOST_MAX: usize = 4;
+
+/// A peer's turns through all clusters: one for each place on the grid.
+#[derive(Clone, Debug)]
+pub(super) struct Turns {
+    /// Where the next visit begins.
+    next: [u16; GRID_TICKS as usize],
+    /// By tick, modulo [`AGES`].
+    visits: [Stretch; AGES as usize],
+    lost: [Lost; LOST_MAX],
+    lost_len: u8,
+    is_starved: bool,
+}
+
+impl Turns {
+    pub(super) const NONE: Turns = Turns {
+        next: [0; GRID_TICKS as usize],
+        visits: [Stretch { from: 0, to: 0 }; AGES as usize],
+        lost: [Lost { tick: Tick(0), rest: Stretch { from: 0, to: 0 } }; LOST_MAX],
+        lost_len: 0,
+        is_starved: false,
+    };
+
+    /// The cluster with which the turn at `place` on the grid goes on.
+    pub(super) fn next(&self, place: usize) -> u16 {
+        self.next[place]
+    }
+
+    /// The visit of `now` told of this stretch.
+    pub(super) fn note(&mut self, now: Tick, place: usize, told: Stretch, has_told: bool) {
+        self.visits[index(now)] = told;
+        self.next[place] = if told == Stretch::ALL { 0 } else { told.to };
+        self.is_starved = !has_told;
+    }
+
+    /// A snapshot begins that has told of nothing yet.
+    pub(super) fn begin(&mut self, now: Tick) {
+        self.visits[index(now)] = Stretch::default();
+    }
+
+    /// Whether the visit so many ticks before `now` told of the cluster.
+    #[inline(always)]
+    pub(super) fn has_told(&self, cluster: u16, now: Tick, age: u64) -> bool {
+        self.visits[(now.0.wrapping_sub(age) % AGES) as usize].contains(cluster)
+    }
+
+    /// The latest of the ticks in which a visit told of the cluster.
+    #[inline(always)]
+    pub(super) fn latest(&self, cluster: u16, now: Tick, mut among: Ages) -> Option<u64> {
+        while let Some(age) = among.take_least() {
+            if self.has_told(cluster, now, age) {
+                return Some(age);
+            }
+        }
+        None
+    }
+
+    /// Whether the next turn is to come before the near ones, which left it no room last time.
+    pub(super) fn is_starved(&self) -> bool {
+        self.is_starved
+    }
+
+    /// What was told in the visit of `tick` is to be told again.
+    pub(super) fn lose(&mut self, tick: Tick) {
+        let rest = self.visits[index(tick)];
+        if !rest.is_empty() && usize::from(self.lost_len) < LOST_MAX {
+            self.lost[usize::from(self.lost_len)] = Lost { tick, rest };
+            self.lost_len += 1;
+        }
+    }
+
+    /// What was lost first.
+    pub(super) fn first_lost(&self) -> Option<Lost> {
+        (self.lost_len > 0).then_some(self.lost[0])
+    }
+
+    /// So much is left of what was lost first.
+    pub(super) fn set_first_lost(&mut self, rest: Stretch) {
+        self.lost[0].rest = rest;
+        if rest.is_empty() {
+            self.lost.copy_within(1.., 0);
+            self.lost_len -= 1;
+        }
+    }
+}
+
+fn index(tick: Tick) -> usize {
+    (tick.0 % AGES) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stretch_may_go_around() {
+        let inside = |from, to| (0..10).filter(|&id| Stretch { from, to }.contains(id)).collect::<Vec<_>>();
+        assert_eq!(inside(2, 5), [2, 3, 4]);
+        assert_eq!(inside(8, 1), [0, 8, 9]);
+        assert!(inside(4, 4).is_empty());
+        assert!(Stretch::ALL.contains(0) && Stretch::ALL.contains(u16::MAX - 1));
+    }
+
+    #[test]
+    fn the_latest_visit_that_told_counts() {
+        let mut turns = Turns::NONE;
+        for (tick, from, to) in [(64, 0, 8), (68, 8, 16), (72, 0, 8)] {
+            turns.begin(Tick(tick));
+            turns.note(Tick(tick), 0, Stretch { from, to }, true);
+        }
+        let latest = |cluster, ages| turns.latest(cluster, Tick(76), Ages(ages));
+        assert_eq!(
+            (latest(4, u64::MAX), latest(12, u64::MAX), latest(16, u64::MAX)),
+            (Some(4), Some(8), None)
+        );
+        assert_eq!(latest(4, !(1 << 4)), Some(12), "of those that arrived");
+        assert_eq!(turns.next(0), 8);
+    }
+
+    #[test]
+    fn few_lost_visits_are_remembered_in_their_order() {
+        let mut turns = Turns::NONE;
+        for tick in 1..10 {
+            turns.note(Tick(tick), 0, Stretch { from: tick as u16, to: 20 }, true);
+            turns.lose(Tick(tick));
+        }
+        let mut seen = Vec::new();
+        while let Some(lost) = turns.first_lost() {
+            seen.push(lost.tick.0);
+            turns.set_first_lost(Stretch { from: 20, to: 20 });
+        }
+        assert_eq!(seen, [1, 2, 3, 4]);
+    }
+}
