@@ -149,11 +149,6 @@ impl Blocks {
         self.partial.resize_with(clusters, Vec::new);
     }
 
-    /// The width of a cluster's number in this tick's blocks.
-    pub(super) fn cluster_bits(&self) -> u32 {
-        self.cluster_bits
-    }
-
     /// How many blocks have been encoded in this tick.
     pub(super) fn encoded(&self) -> usize {
         self.encoded

@@ -5,25 +5,31 @@
 
 mod ages;
 mod blocks;
+mod graves;
 mod history;
+mod lead;
 mod near;
 mod packing;
 mod parts;
+mod records;
+mod telling;
 mod told;
 mod turn;
 
-use std::collections::VecDeque;
-
 use crate::wire::block::Member;
-use crate::wire::{Position, SnapshotHeader, Tick};
+use crate::wire::{COMPACT_TAG, Position, SnapshotHeader, Tick, encode_part};
 use crate::world::{PlayerSlot, World};
 
 use super::clusters::Clusters;
 use super::motion::{LOOK_TICKS, Pace};
 use ages::Ages;
 use blocks::{Blocks, Source};
+use graves::Graves;
 use history::{FRAMES, History};
-use packing::{Mark, NearTally, Packing};
+use lead::Lead;
+use near::{Seats, seats};
+use packing::{Agenda, Mark, NearTally, Stock};
+use telling::Telling;
 
 pub use told::Told;
 
@@ -31,8 +37,12 @@ pub use told::Told;
 /// the next.
 const ENTERING_MAX: usize = 1_000;
 
-/// Where all blocks of a tick would fit into this part of a datagram, every cluster is told every tick.
-const ALL_FIT_PERCENT: usize = 85;
+/// What a snapshot has before its blocks: see PROTOCOL-COMPACT.md.
+const HEADER_BYTES: usize = 33;
+
+/// Where all blocks of a tick would take no more than this part of a datagram, it is every cluster's turn in every tick,
+/// even if not quite all fit.
+const ALL_FIT_PERCENT: usize = 120;
 
 /// Makes the compact snapshots of a tick.
 ///
@@ -54,15 +64,25 @@ pub struct CompactSnapshots {
     /// By cluster.
     lives: Vec<Life>,
     marks: Vec<Mark>,
-    /// Clusters that are no more, and since when: the last of so many.
-    dissolved: VecDeque<(Tick, u16)>,
-    dissolved_count: u32,
+    graves: Graves,
     /// The clusters whose turn it is to be told to all, ascending.
     due: Vec<u16>,
     /// The ticks in which it was everyone's turn.
     all_due: Ages,
     near_tally: NearTally,
     snapshots: u64,
+    /// By cluster.
+    leads: Vec<Lead>,
+    /// What followers of leads are sent in this tick.
+    bodies: Vec<u8>,
+    clusters_told: Vec<u16>,
+}
+
+/// A cluster and its neighbours, which are looked for now and then: some may be no more.
+fn seats_around(clusters: &Clusters, home: Option<u16>, marks: &[Mark]) -> Seats {
+    let neighbours = home.map_or(&[][..], |home| clusters.neighbours(home));
+    let there = neighbours.iter().copied().filter(|&id| marks[usize::from(id)].is_there);
+    seats(home.into_iter().chain(there))
 }
 
 /// When a cluster was there, the last time.
@@ -102,12 +122,14 @@ impl CompactSnapshots {
             paces: Vec::new(),
             lives: Vec::new(),
             marks: Vec::new(),
-            dissolved: VecDeque::new(),
-            dissolved_count: 0,
+            graves: Graves::default(),
             due: Vec::new(),
             all_due: Ages::NONE,
             near_tally: NearTally::default(),
             snapshots: 0,
+            leads: Vec::new(),
+            bodies: Vec::new(),
+            clusters_told: Vec::new(),
         }
     }
 
@@ -126,6 +148,7 @@ impl CompactSnapshots {
         self.note_births_and_deaths();
         self.remember(world);
         self.blocks.begin(tick, self.lives.len(), self.clusters.id_bits());
+        self.bodies.clear();
         self.find_due(ticks);
         self.mark_clusters();
     }
@@ -139,44 +162,44 @@ impl CompactSnapshots {
         told: &mut Told,
         out: &mut Vec<u8>,
     ) {
-        self.snapshots += 1;
-        let home_of = |id: u32| world.slot_of(id).and_then(|slot| self.clusters.home(slot));
-        let (now, dissolved, count) = (self.now, &self.dissolved, self.dissolved_count);
-        let buried = |age| {
-            let later = dissolved.iter().rev().take_while(|(since, _)| since.0 + age > now.0);
-            count - later.count() as u32
-        };
-        told.begin(now, self.all_due, buried);
+        told.begin(self.now, |age| self.graves.count(self.now, age));
         let home = self.clusters.home(own);
-        let neighbours = home.map_or(&[][..], |home| self.clusters.neighbours(home));
-        // Neighbours are looked for now and then: one may be no more.
-        let there = neighbours.iter().copied().filter(|&id| self.marks[usize::from(id)].is_there);
-        told.near.seat(near::seats(home.into_iter().chain(there)));
-        let mut packing = Packing {
+        if told.home() != home {
+            let before = told.home().map(|before| &self.leads[usize::from(before)].records);
+            told.set_home(home, before);
+        }
+        let limit = out.len() + told.budget();
+        encode_part(&(COMPACT_TAG, *header), out);
+        out.push(self.clusters.id_bits() as u8);
+        let start = out.len();
+        let home_of = |id: u32| world.slot_of(id).and_then(|slot| self.clusters.home(slot));
+        let mut stock = Stock {
             source: Source { history: &self.history, home: &home_of },
             blocks: &mut self.blocks,
             marks: &mut self.marks,
-            snapshot: self.snapshots,
+            snapshots: &mut self.snapshots,
             near_tally: &mut self.near_tally,
-            told,
-            start: out.len(),
-            limit: out.len(),
-            out,
+            clusters: &mut self.clusters_told,
         };
-        packing.head(header);
-        packing.mark_near();
-        packing.tombstones(dissolved.iter().map(|(_, cluster)| *cluster), count);
-        let place = if self.all_due.contains(0) { 0 } else { blocks::grid_place(now) };
-        let is_far_first = packing.told.turns.is_starved();
-        if is_far_first {
-            packing.far(&self.due, place);
+        let agenda = Agenda {
+            now: self.now,
+            due: &self.due,
+            place: if self.all_due.contains(0) { 0 } else { blocks::grid_place(self.now) },
+            body_bytes: self.datagram_bytes - HEADER_BYTES,
+        };
+        let seats = seats_around(&self.clusters, home, stock.marks);
+        let mut lead = home.map(|home| &mut self.leads[usize::from(home)]);
+        if let Some(lead) = lead.as_deref_mut()
+            && !lead.has_begun(self.now)
+        {
+            lead.begin(seats, &mut stock, &agenda, &mut self.bodies);
         }
-        packing.near();
-        packing.lost();
-        if !is_far_first {
-            packing.far(&self.due, place);
+        let mut telling = Telling { told, stock: &mut stock, agenda: &agenda, out, start, limit };
+        telling.bury(&self.graves, lead.as_deref().map(|lead| &lead.records));
+        let follows = lead.as_deref_mut().is_some_and(|lead| telling.follow(lead, &mut self.bodies));
+        if !follows {
+            telling.own(lead.as_deref(), seats, self.all_due);
         }
-        packing.rest_of_near();
     }
 
     /// How many blocks were encoded for this tick so far.
@@ -205,20 +228,21 @@ impl CompactSnapshots {
 
     fn note_births_and_deaths(&mut self) {
         let now = self.now;
-        while self.dissolved.front().is_some_and(|(since, _)| now.since(*since) >= FRAMES as u64) {
-            self.dissolved.pop_front();
-        }
+        self.graves.begin(now);
         let ids = 1 << self.clusters.id_bits();
         self.lives.resize(ids.max(self.lives.len()), Life::default());
+        self.leads.resize_with(self.lives.len(), Lead::new);
         let mut there = self.clusters.ids().peekable();
         for (id, life) in self.lives.iter_mut().enumerate() {
             let is_there = there.next_if(|there| usize::from(*there) == id).is_some();
             match (is_there, life.ended) {
-                (true, Some(_)) => *life = Life { began: now, ended: None },
+                (true, Some(_)) => {
+                    *life = Life { began: now, ended: None };
+                    self.leads[id] = Lead::new();
+                }
                 (false, None) => {
                     life.ended = Some(now);
-                    self.dissolved.push_back((now, id as u16));
-                    self.dissolved_count += 1;
+                    self.graves.add(now, id as u16);
                 }
                 _ => {}
             }

@@ -6,13 +6,16 @@ use crate::snapshot::clusters::NEIGHBOURS_MAX;
 /// The peer's own cluster, and its neighbours.
 pub(super) const SEATS: usize = NEIGHBOURS_MAX + 1;
 
+/// Who sits at each seat.
+pub(super) type Seats = [u16; SEATS];
+
 /// A seat that nobody sits in.
 const EMPTY: u16 = u16::MAX;
 
 /// The clusters around a peer, its own first, each with the ticks in which the peer was told of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Near {
-    clusters: [u16; SEATS],
+    clusters: Seats,
     told: [Ages; SEATS],
 }
 
@@ -27,12 +30,26 @@ impl Near {
 
     /// These are the clusters around the peer from now on; what was told of those that stay is kept.
     #[inline]
-    pub(super) fn seat(&mut self, clusters: [u16; SEATS]) {
+    pub(super) fn seat(&mut self, clusters: Seats) {
         if clusters != self.clusters {
             let before = *self;
             self.told = clusters.map(|cluster| before.told_of(cluster));
             self.clusters = clusters;
         }
+    }
+
+    /// Takes over what another was told, so many ticks ago, in the ticks of these ages before now.
+    pub(super) fn absorb(&mut self, other: &Near, ticks: u64, ages: Ages) {
+        self.seat(other.clusters);
+        for (told, others) in self.told.iter_mut().zip(other.told) {
+            *told |= others.later(ticks) & ages;
+        }
+    }
+
+    /// Whether every seat is told now that is so in the other, which has the same seats.
+    pub(super) fn covers(&self, other: &Near) -> bool {
+        self.clusters == other.clusters
+            && self.told.iter().zip(&other.told).all(|(told, others)| told.contains(0) || !others.contains(0))
     }
 
     fn told_of(&self, cluster: u16) -> Ages {
@@ -60,7 +77,7 @@ impl Near {
 }
 
 /// The first of these clusters as seats.
-pub(super) fn seats(around: impl Iterator<Item = u16>) -> [u16; SEATS] {
+pub(super) fn seats(around: impl Iterator<Item = u16>) -> Seats {
     let mut seats = [EMPTY; SEATS];
     seats.iter_mut().zip(around).for_each(|(seat, cluster)| *seat = cluster);
     seats

@@ -2,9 +2,9 @@
 
 use super::ages::Ages;
 use super::blocks::{self, Base, Block, Blocks, Part, Source};
-use super::told::Told;
+use super::records::Records;
 use super::turn::{Lost, Stretch};
-use crate::wire::{COMPACT_TAG, PARTIAL_FLAG, SnapshotHeader, encode_part};
+use crate::wire::{PARTIAL_FLAG, Tick};
 
 /// Near clusters may take this part of a snapshot; the rest, and what they leave, is for all others in turn.
 const NEAR_PERCENT: usize = 75;
@@ -55,52 +55,112 @@ impl NearTally {
     }
 }
 
-pub(super) struct Packing<'a> {
+/// What all snapshots of a tick are put together from.
+pub(super) struct Stock<'a> {
     pub(super) source: Source<'a>,
     pub(super) blocks: &'a mut Blocks,
     /// By cluster.
     pub(super) marks: &'a mut [Mark],
-    /// The number of this snapshot, of all ever made.
-    pub(super) snapshot: u64,
+    /// Snapshots put together so far, ever.
+    pub(super) snapshots: &'a mut u64,
     pub(super) near_tally: &'a mut NearTally,
-    pub(super) told: &'a mut Told,
-    pub(super) out: &'a mut Vec<u8>,
-    /// Where in `out` the snapshot begins, and how far it may reach.
-    pub(super) start: usize,
-    pub(super) limit: usize,
+    /// The clusters that the last snapshot told of, in their order.
+    pub(super) clusters: &'a mut Vec<u16>,
 }
 
-impl Packing<'_> {
-    /// The header, and how wide the numbers of clusters are.
-    pub(super) fn head(&mut self, header: &SnapshotHeader) {
-        self.limit = self.start + self.told.budget();
-        encode_part(&(COMPACT_TAG, *header), self.out);
-        self.out.push(self.blocks.cluster_bits() as u8);
-        self.start = self.out.len();
+/// What is to be told in a tick.
+pub(super) struct Agenda<'a> {
+    pub(super) now: Tick,
+    /// The clusters whose turn it is, ascending.
+    pub(super) due: &'a [u16],
+    /// The place on the grid that they have.
+    pub(super) place: usize,
+    /// The longest that a snapshot may be without its header.
+    pub(super) body_bytes: usize,
+}
+
+/// Who a snapshot is for.
+pub(super) struct Listener<'a> {
+    pub(super) records: &'a mut Records,
+    pub(super) now: Tick,
+    /// When it was told something that it has heard.
+    pub(super) heard: Ages,
+    /// Whether it takes parts of clusters where the whole of one fits into no snapshot.
+    pub(super) takes_parts: bool,
+}
+
+/// Puts a snapshot together: [`Packing::tell_all`] or [`Packing::tell_these`].
+pub(super) struct Packing<'a, 's> {
+    stock: &'a mut Stock<'s>,
+    to: Listener<'a>,
+    out: &'a mut Vec<u8>,
+    /// Where in `out` the blocks begin, and how far they may reach.
+    start: usize,
+    limit: usize,
+    /// The ages of all baselines so far.
+    ages: Ages,
+    /// Whether something did not fit because it would fit into no snapshot as a whole.
+    lacks_parts: bool,
+}
+
+impl<'a, 's> Packing<'a, 's> {
+    /// Appends blocks to `out`, where they begin at `start`, and which may grow to `limit`.
+    pub(super) fn new(
+        stock: &'a mut Stock<'s>,
+        to: Listener<'a>,
+        out: &'a mut Vec<u8>,
+        start: usize,
+        limit: usize,
+    ) -> Self {
+        *stock.snapshots += 1;
+        stock.clusters.clear();
+        let mut packing = Self { stock, to, out, start, limit, ages: Ages::NONE, lacks_parts: false };
+        packing.mark_near();
+        packing
     }
 
-    /// Clusters that are no more, as long as the peer may believe in them. `dissolved` are the last of `count`.
-    pub(super) fn tombstones(&mut self, dissolved: impl DoubleEndedIterator<Item = u16>, count: u32) {
-        let unknown = (count - self.told.buried()) as usize;
-        let mut all_fit = true;
-        for cluster in dissolved.rev().take(unknown) {
-            let base = self.base(cluster);
-            let block = self.blocks.whole(self.source, cluster, base);
-            all_fit &= self.limit - self.out.len() >= block.len();
-            if all_fit {
-                self.push(block);
-            }
+    /// Finds the seats of the clusters around.
+    fn mark_near(&mut self) {
+        for (seat, &cluster) in self.to.records.near.clusters().iter().enumerate() {
+            let mark = &mut self.stock.marks[usize::from(cluster)];
+            (mark.snapshot, mark.seat, mark.is_told) = (*self.stock.snapshots, seat as u8, false);
         }
-        if all_fit {
-            self.told.note_buried();
+    }
+
+    /// The ages of all baselines. `None` if some cluster would have been told in part.
+    pub(super) fn ages(&self) -> Option<Ages> {
+        (!self.lacks_parts).then_some(self.ages)
+    }
+
+    /// What is near, what was lost, and the clusters whose turn it is.
+    pub(super) fn tell_all(&mut self, agenda: &Agenda) {
+        if self.to.records.turns.is_starved() {
+            self.lost();
+            self.far(agenda);
+            self.near();
+        } else {
+            self.near();
+            self.lost();
+            self.far(agenda);
         }
+        self.rest_of_near();
+    }
+
+    /// Whether it has told of anything.
+    pub(super) fn has_told(&self) -> bool {
+        !self.stock.clusters.is_empty()
+    }
+
+    /// These clusters in this order. False if they do not fit.
+    pub(super) fn tell_these(&mut self, clusters: &[u16]) -> bool {
+        clusters.iter().all(|&cluster| self.tell(cluster))
     }
 
     /// The peer's own cluster, and its neighbours within their share.
-    pub(super) fn near(&mut self) {
+    fn near(&mut self) {
         let from = self.out.len();
         let all = self.limit;
-        let seated = self.told.near;
+        let seated = self.to.records.near;
         for (seat, &cluster) in seated.clusters().iter().enumerate() {
             self.tell(cluster);
             if seat == 0 {
@@ -108,34 +168,26 @@ impl Packing<'_> {
             }
         }
         self.limit = all;
-        self.near_tally.blocks += seated.clusters().len();
-        self.near_tally.bytes += self.out.len() - from;
-    }
-
-    /// Finds the seats of the clusters around.
-    pub(super) fn mark_near(&mut self) {
-        for (seat, &cluster) in self.told.near.clusters().iter().enumerate() {
-            let mark = &mut self.marks[usize::from(cluster)];
-            (mark.snapshot, mark.seat, mark.is_told) = (self.snapshot, seat as u8, false);
-        }
+        self.stock.near_tally.blocks += seated.clusters().len();
+        self.stock.near_tally.bytes += self.out.len() - from;
     }
 
     /// Neighbours that found no room in their share, where others have left some.
-    pub(super) fn rest_of_near(&mut self) {
-        let seated = self.told.near;
+    fn rest_of_near(&mut self) {
+        let seated = self.to.records.near;
         seated.clusters().iter().for_each(|&cluster| _ = self.tell(cluster));
     }
 
     /// What was lost on its way, before its next turn.
-    pub(super) fn lost(&mut self) {
+    fn lost(&mut self) {
         let mut looks = LOST_PER_SNAPSHOT;
-        while let Some(Lost { tick, rest }) = self.told.turns.first_lost() {
-            let ids = self.marks.len() as u16;
+        while let Some(Lost { tick, rest }) = self.to.records.turns.first_lost() {
+            let ids = self.stock.marks.len() as u16;
             let mut cluster = if rest.from < ids { rest.from } else { 0 };
             let to = rest.to.min(ids) % ids;
             let mut is_at_end = false;
             while !is_at_end && looks > 0 {
-                if blocks::is_on_grid(cluster, tick) && self.marks[usize::from(cluster)].is_there {
+                if blocks::is_on_grid(cluster, tick) && self.stock.marks[usize::from(cluster)].is_there {
                     looks -= 1;
                     if !self.tell_again(cluster, tick.0) {
                         break;
@@ -145,7 +197,7 @@ impl Packing<'_> {
                 is_at_end = cluster == to;
             }
             let rest = if is_at_end { Stretch::default() } else { Stretch { from: cluster, to: rest.to } };
-            self.told.turns.set_first_lost(rest);
+            self.to.records.turns.set_first_lost(rest);
             if !is_at_end {
                 return;
             }
@@ -158,67 +210,71 @@ impl Packing<'_> {
         is_made_good || self.tell(cluster)
     }
 
-    /// The clusters whose turn it is, from where the peer's turn has got to. The first that finds no room is the
-    /// first of the next turn.
-    pub(super) fn far(&mut self, due: &[u16], place: usize) {
-        let next = self.told.turns.next(place);
+    /// The clusters whose turn it is, from where the turn has got to. The first that finds no room is the first of the
+    /// next turn.
+    fn far(&mut self, &Agenda { now, due, place, .. }: &Agenda) {
+        let next = self.to.records.turns.next(place);
         let from = due.partition_point(|&cluster| cluster < next);
         let mut in_turn = due[from..].iter().chain(&due[..from]);
-        let first_out = in_turn.position(|&cluster| !self.tell(cluster));
-        let told = match first_out {
-            None => Stretch::ALL,
-            Some(at) => Stretch { from: next, to: due[(from + at) % due.len()] },
-        };
-        let now = crate::wire::Tick(self.now());
-        self.told.turns.note(now, place, told, first_out != Some(0));
+        match in_turn.position(|&cluster| !self.tell(cluster)) {
+            None => self.to.records.turns.note(now, place, Stretch::ALL),
+            Some(0) => self.to.records.turns.note_starved(now, place, due[from % due.len()]),
+            Some(at) => {
+                let told = Stretch { from: next, to: due[(from + at) % due.len()] };
+                self.to.records.turns.note(now, place, told);
+            }
+        }
     }
 
     fn now(&self) -> u64 {
-        self.told.now().0
+        self.to.now.0
     }
 
     /// Adds a block of `cluster`, unless it is told already. False if it finds no room.
     #[inline(always)]
     fn tell(&mut self, cluster: u16) -> bool {
-        let mark = &mut self.marks[usize::from(cluster)];
-        if mark.snapshot != self.snapshot {
-            (mark.snapshot, mark.seat, mark.is_told) = (self.snapshot, NO_SEAT, false);
+        let mark = &mut self.stock.marks[usize::from(cluster)];
+        if mark.snapshot != *self.stock.snapshots {
+            (mark.snapshot, mark.seat, mark.is_told) = (*self.stock.snapshots, NO_SEAT, false);
         }
         if mark.is_told {
             return true;
         }
         let seat = (mark.seat != NO_SEAT).then_some(usize::from(mark.seat));
-        let base = self.told.base(cluster, seat, mark.legal, mark.in_turn);
-        let block = self.blocks.whole(self.source, cluster, base);
+        let base = self.to.records.base(cluster, seat, self.to.heard & mark.legal, mark.in_turn);
+        let block = self.stock.blocks.whole(self.stock.source, cluster, base);
         if self.out.len() + block.len() <= self.limit {
             self.push(block);
+            self.ages |= Ages(base.map_or(0, |base| 1 << base.age));
         } else if self.start + block.len() <= self.limit || !self.tell_part(cluster, base) {
             return false;
         }
-        self.marks[usize::from(cluster)].is_told = true;
+        self.stock.marks[usize::from(cluster)].is_told = true;
+        self.stock.clusters.push(cluster);
         if let Some(seat) = seat {
-            self.told.near.note(seat);
+            self.to.records.near.note(seat);
         }
         true
     }
 
     fn base(&self, cluster: u16) -> Option<Base> {
-        let mark = &self.marks[usize::from(cluster)];
-        let is_near = mark.snapshot == self.snapshot && mark.seat != NO_SEAT;
+        let mark = &self.stock.marks[usize::from(cluster)];
+        let is_near = mark.snapshot == *self.stock.snapshots && mark.seat != NO_SEAT;
         let seat = is_near.then_some(usize::from(mark.seat));
-        self.told.base(cluster, seat, mark.legal, mark.in_turn)
+        self.to.records.base(cluster, seat, self.to.heard & mark.legal, mark.in_turn)
     }
 
     #[inline(always)]
     fn push(&mut self, block: Block) {
-        self.out.extend_from_slice(self.blocks.bytes(block));
+        self.out.extend_from_slice(self.stock.blocks.bytes(block));
     }
 
     /// Adds as much of a cluster as fits, where all of it fits into no snapshot: a little more than the peer holds,
     /// until it holds all.
     #[inline(never)]
     fn tell_part(&mut self, cluster: u16, base: Option<Base>) -> bool {
-        if !self.told.parts.have_room() {
+        self.lacks_parts |= !self.to.takes_parts;
+        if !self.to.takes_parts || !self.to.records.parts.have_room() {
             return false;
         }
         let grown = base.and_then(|base| {
@@ -228,17 +284,17 @@ impl Packing<'_> {
         let Some((part, block)) = grown.or_else(|| self.part_alone(cluster)) else { return false };
         self.out[self.start - 1] |= PARTIAL_FLAG;
         self.push(block);
-        self.told.note_part(cluster, part);
+        self.to.records.parts.note(self.to.now, cluster, part);
         true
     }
 
     /// As many members as fit without a baseline: the first ones, to begin with. One who acknowledges nothing never
     /// gets beyond them; it is told any eights in turn.
     fn part_alone(&mut self, cluster: u16) -> Option<(Part, Block)> {
-        let eights = self.blocks.eights(self.source, cluster);
+        let eights = self.stock.blocks.eights(self.stock.source, cluster);
         // Spread by a multiplication (Knuth, 6.4), because turns come at regular ticks.
         let turn = self.now().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let from = if self.told.is_silent() { (turn % u64::from(eights.max(1))) as u8 } else { 0 };
+        let from = if self.to.heard.is_empty() { (turn % u64::from(eights.max(1))) as u8 } else { 0 };
         let mut parts = (from + 1..=eights).map(|to| Part { from, to }).rev();
         parts.find_map(|part| Some((part, self.fitting(cluster, None, part)?)))
     }
@@ -246,6 +302,6 @@ impl Packing<'_> {
     /// The block, if it fits, and if not too many parts of the cluster were asked for.
     fn fitting(&mut self, cluster: u16, base: Option<Base>, part: Part) -> Option<Block> {
         let room = self.limit.saturating_sub(self.out.len());
-        self.blocks.partial(self.source, cluster, base, part).filter(|block| block.len() <= room)
+        self.stock.blocks.partial(self.stock.source, cluster, base, part).filter(|block| block.len() <= room)
     }
 }

@@ -38,6 +38,11 @@ impl PartsTold {
         }
     }
 
+    /// Whether this tick's snapshot tells of any.
+    pub(super) fn has_any_now(&self) -> bool {
+        self.of_now > 0
+    }
+
     /// Whether one more may be told now.
     pub(super) fn have_room(&self) -> bool {
         self.of_now < PER_SNAPSHOT_MAX

@@ -1,10 +1,8 @@
-//! What one peer has been told, what of it has arrived, and how much it can take.
+//! One peer: what has arrived of what it was told, and how much it can take.
 
 use super::ages::{AGES, Ages};
-use super::blocks::{Base, Part};
-use super::near::Near;
-use super::parts::PartsTold;
-use super::turn::Turns;
+use super::near::Seats;
+use super::records::Records;
 use crate::wire::{Ack, Tick};
 
 /// A snapshot that is not acknowledged when one so many ticks newer is has been lost.
@@ -13,27 +11,25 @@ const LOST_AFTER_TICKS: u64 = 8;
 /// The smallest byte budget of a peer.
 pub(super) const BUDGET_MIN: usize = 256;
 /// What a snapshot that arrived adds to the budget, in bytes.
-const BUDGET_STEP: usize = 8;
+const BUDGET_STEP: usize = 16;
 /// What a lost one leaves of it, in percent, at most once in [`LOST_AFTER_TICKS`].
 const BUDGET_KEPT_PERCENT: usize = 85;
 
 /// One peer's side of the compact snapshots.
 ///
-/// Nothing is noted for each block: which clusters a snapshot told of follows from the seats and the turn of its tick,
-/// and what the peer holds follows from that and from which snapshots have arrived. So an acknowledgement costs a few
-/// operations on bits, whatever it says.
+/// For every move of the peer: [`Told::on_ack`], which costs a few operations on bits, whatever it says. The rest is
+/// for whoever makes its snapshots, in each tick: `begin`; then either `follow`, if it is sent what the lead of its
+/// cluster is told, or `begin_own` and its records.
 ///
-/// - For every move of the peer: [`Told::on_ack`].
-/// - For every snapshot, by whoever packs it: [`Told::begin`]; budget and base to choose; near, turns and parts note
-///   what was told.
-///
-/// Memory: about 600 bytes, and what [`PartsTold`] takes for a peer whose datagrams are too small for whole clusters.
+/// Memory: about 650 bytes, and up to 8 KB for a peer whose datagrams are too small for whole clusters.
 #[derive(Clone, Debug)]
 pub struct Told {
     /// The tick of the newest snapshot.
     now: Tick,
     sent: Ages,
     arrived: Ages,
+    /// Found to be lost at the begin of this tick.
+    lost: Ages,
     /// When it was told of all clusters that were no more.
     buried_in: Ages,
     /// So many clusters, counted from the first ever that dissolved, it knows to be no more.
@@ -41,9 +37,13 @@ pub struct Told {
     budget: u32,
     budget_max: u32,
     next_cut: Tick,
-    pub(super) near: Near,
-    pub(super) turns: Turns,
-    pub(super) parts: PartsTold,
+    /// The cluster that its player is in.
+    home: Option<u16>,
+    /// When it was told at least what the lead of its home was told.
+    covers: Ages,
+    /// When it was sent just that; its records do not have these ticks yet.
+    followed: Ages,
+    pub(super) records: Records,
 }
 
 impl Told {
@@ -53,14 +53,16 @@ impl Told {
             now: Tick(0),
             sent: Ages::NONE,
             arrived: Ages::NONE,
+            lost: Ages::NONE,
             buried_in: Ages::NONE,
             buried: 0,
             budget: datagram_bytes as u32,
             budget_max: datagram_bytes as u32,
             next_cut: Tick(0),
-            near: Near::NOBODY,
-            turns: Turns::NONE,
-            parts: PartsTold::default(),
+            home: None,
+            covers: Ages::NONE,
+            followed: Ages::NONE,
+            records: Records::new(),
         }
     }
 
@@ -76,31 +78,9 @@ impl Told {
         }
     }
 
-    /// What the peer holds of a cluster that sits at `seat`, if at any. `legal` are the ages that a block of it may
-    /// lead from, `in_turn` those of the ticks in which it may have been told in turn.
-    #[inline(always)]
-    pub(super) fn base(&self, cluster: u16, seat: Option<usize>, legal: Ages, in_turn: Ages) -> Option<Base> {
-        let mut near = seat.map_or(Ages::NONE, |seat| self.near.told(seat)) & self.arrived & legal;
-        while let Some(age) = near.take_least() {
-            let eights = self.parts.eights(cluster, self.now, age);
-            if eights > 0 {
-                return Some(Base { age: age as u8, eights });
-            }
-        }
-        let mut far = self.arrived & legal & in_turn;
-        while let Some(age) = self.turns.latest(cluster, self.now, far) {
-            let eights = self.parts.eights(cluster, self.now, age);
-            if eights > 0 {
-                return Some(Base { age: age as u8, eights });
-            }
-            far = far & !Ages::below(age + 1);
-        }
-        None
-    }
-
-    /// The tick of its newest snapshot.
-    pub(super) fn now(&self) -> Tick {
-        self.now
+    /// When snapshots were sent that have arrived.
+    pub(super) fn arrived(&self) -> Ages {
+        self.arrived
     }
 
     /// How many bytes its next snapshot may have.
@@ -113,45 +93,6 @@ impl Told {
         self.arrived.is_empty()
     }
 
-    /// Begins the snapshot of `now`. `buried(age)` says how many clusters had ever dissolved so many ticks ago, and
-    /// in the ticks of `all_in` everybody was told of everything, so that nothing is to be told again.
-    pub(super) fn begin(&mut self, now: Tick, all_in: Ages, buried: impl Fn(u64) -> u32) {
-        let ticks = now.since(self.now);
-        if self.sent.is_empty() {
-            self.buried = buried(0);
-        }
-        self.now = now;
-        self.sent = self.sent.later(ticks) | Ages(1);
-        self.arrived = self.arrived.later(ticks);
-        self.buried_in = self.buried_in.later(ticks);
-        self.near.later(ticks);
-        self.parts.later(ticks, now);
-        if let Some(age) = (self.buried_in & self.arrived).iter().next() {
-            self.buried = self.buried.max(buried(age));
-        }
-        let due = Ages::below(LOST_AFTER_TICKS + ticks.min(AGES)) & !Ages::below(LOST_AFTER_TICKS);
-        let lost = self.sent & !self.arrived & due;
-        if !lost.is_empty() {
-            self.on_lost(lost, all_in);
-        }
-        self.turns.begin(now);
-    }
-
-    /// Snapshots are old enough to have been acknowledged, if a newer one has.
-    #[inline(never)]
-    fn on_lost(&mut self, lost: Ages, all_in: Ages) {
-        for age in lost.iter().filter(|age| self.arrived.least() < *age) {
-            if self.now >= self.next_cut {
-                let cut = self.budget as usize * BUDGET_KEPT_PERCENT / 100;
-                self.budget = cut.max(BUDGET_MIN.min(self.budget_max as usize)) as u32;
-                self.next_cut = Tick(self.now.0 + LOST_AFTER_TICKS);
-            }
-            if !all_in.contains(age) {
-                self.turns.lose(Tick(self.now.0 - age));
-            }
-        }
-    }
-
     /// How many of the clusters that dissolved, counted from the first ever, it knows to be no more.
     pub(super) fn buried(&self) -> u32 {
         self.buried
@@ -162,9 +103,91 @@ impl Told {
         self.buried_in |= Ages(1);
     }
 
-    /// This snapshot tells of a part of the cluster.
-    pub(super) fn note_part(&mut self, cluster: u16, part: Part) {
-        self.parts.note(self.now, cluster, part);
+    /// Begins the snapshot of `now`. `buried(age)` says how many clusters had ever dissolved so many ticks ago.
+    pub(super) fn begin(&mut self, now: Tick, buried: impl Fn(u64) -> u32) {
+        let ticks = now.since(self.now);
+        if self.sent.is_empty() {
+            self.buried = buried(0);
+        }
+        self.now = now;
+        self.sent = self.sent.later(ticks) | Ages(1);
+        self.arrived = self.arrived.later(ticks);
+        self.buried_in = self.buried_in.later(ticks);
+        self.covers = self.covers.later(ticks);
+        self.followed = self.followed.later(ticks);
+        if let Some(age) = (self.buried_in & self.arrived).iter().next() {
+            self.buried = self.buried.max(buried(age));
+        }
+        let due = Ages::below(LOST_AFTER_TICKS + ticks.min(AGES)) & !Ages::below(LOST_AFTER_TICKS);
+        let is_late = Ages::below(self.arrived.least() + 1);
+        self.lost = self.sent & !self.arrived & due & !is_late;
+        if !self.lost.is_empty() && now >= self.next_cut {
+            let cut = self.budget as usize * BUDGET_KEPT_PERCENT / 100;
+            self.budget = cut.max(BUDGET_MIN.min(self.budget_max as usize)) as u32;
+            self.next_cut = Tick(now.0 + LOST_AFTER_TICKS);
+        }
+    }
+}
+
+/// With, and without, the lead of its cluster.
+impl Told {
+    /// The cluster that its player is in.
+    pub(super) fn home(&self) -> Option<u16> {
+        self.home
+    }
+
+    /// Its player has come to another cluster; `before` are the records of the lead that it had.
+    pub(super) fn set_home(&mut self, home: Option<u16>, before: Option<&Records>) {
+        if let Some(before) = before {
+            self.absorb(before);
+        }
+        self.home = home;
+        self.covers = Ages::NONE;
+        self.followed = Ages::NONE;
+    }
+
+    /// Takes what it was sent as a follower into its own records.
+    fn absorb(&mut self, lead: &Records) {
+        if !self.followed.is_empty() {
+            self.records.absorb(self.now, lead, self.followed);
+            self.followed = Ages::NONE;
+        }
+    }
+
+    /// Whether it holds all that the lead was told in the ticks of these ages, and nothing waits to be told again.
+    pub(super) fn can_follow(&self, ages: Ages) -> bool {
+        (ages & !self.holds()).is_empty() && self.lost.is_empty() && self.records.turns.first_lost().is_none()
+    }
+
+    /// When it was told at least what the lead of its home was, and has heard it.
+    pub(super) fn holds(&self) -> Ages {
+        self.covers & self.arrived
+    }
+
+    /// This snapshot tells just what the lead is told.
+    pub(super) fn follow(&mut self) {
+        self.followed |= Ages(1);
+        self.covers |= Ages(1);
+    }
+
+    /// This snapshot tells what its own records say, from here on. In the ticks of `all_in` everybody was told of
+    /// everything, so that nothing of them is to be told again.
+    /// True if it has followed until now.
+    pub(super) fn begin_own(&mut self, seats: Seats, lead: Option<&Records>, all_in: Ages) -> bool {
+        let has_followed = !self.followed.is_empty();
+        if let Some(lead) = lead {
+            self.absorb(lead);
+        }
+        self.records.begin(self.now, seats);
+        for age in (self.lost & !all_in).iter() {
+            self.records.turns.lose(Tick(self.now.0 - age));
+        }
+        has_followed
+    }
+
+    /// Notes whether its own snapshot told of all that the lead's did.
+    pub(super) fn end_own(&mut self, lead: &Records) {
+        self.covers |= Ages(self.records.covers(lead).into());
     }
 }
 
@@ -174,7 +197,7 @@ mod tests {
 
     fn told(ticks: u64) -> Told {
         let mut told = Told::new(1_200);
-        (1..=ticks).for_each(|tick| told.begin(Tick(tick), Ages::NONE, |_| 0));
+        (1..=ticks).for_each(|tick| told.begin(Tick(tick), |_| 0));
         told
     }
 
@@ -187,7 +210,7 @@ mod tests {
         }
         told.on_ack(Ack { newest: Tick(98), history: 0b101 });
         assert_eq!(told.arrived.iter().collect::<Vec<_>>(), [2, 3, 5]);
-        told.begin(Tick(200), Ages::NONE, |_| 0);
+        told.begin(Tick(200), |_| 0);
         assert!(told.is_silent() && told.sent.len() == 1);
     }
 
@@ -197,7 +220,7 @@ mod tests {
         assert_eq!(told.budget(), BUDGET_MIN);
         let mut receive = |ticks: std::ops::Range<u64>, arrives: fn(u64) -> bool| {
             for tick in ticks {
-                told.begin(Tick(tick), Ages::NONE, |_| 0);
+                told.begin(Tick(tick), |_| 0);
                 if arrives(tick) {
                     told.on_ack(Ack { newest: Tick(tick), history: 0 });
                 }
@@ -215,6 +238,6 @@ mod tests {
 
     #[test]
     fn a_peer_takes_little_memory() {
-        assert!(size_of::<Told>() <= 640, "{}", size_of::<Told>());
+        assert!(size_of::<Told>() <= 672, "{}", size_of::<Told>());
     }
 }

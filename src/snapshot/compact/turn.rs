@@ -21,7 +21,14 @@ impl Stretch {
         if self.from <= self.to { begun && !ended } else { begun || !ended }
     }
 
-    fn is_empty(self) -> bool {
+    /// Whether it holds all of another that begins where it does.
+    pub(super) fn covers(self, other: Stretch) -> bool {
+        let length = |stretch: Stretch| stretch.to.wrapping_sub(stretch.from);
+        let is_longer = self.from == other.from && length(self) >= length(other);
+        self == Self::ALL || other.is_empty() || (other != Self::ALL && is_longer)
+    }
+
+    pub(super) fn is_empty(self) -> bool {
         self.from == self.to
     }
 }
@@ -63,11 +70,39 @@ impl Turns {
         self.next[place]
     }
 
+    /// The next turn at `place` on the grid begins with this cluster.
+    pub(super) fn set_next(&mut self, place: usize, cluster: u16) {
+        self.next[place] = cluster;
+    }
+
+    /// What the visit of `tick` told of.
+    pub(super) fn visit(&self, tick: Tick) -> Stretch {
+        self.visits[index(tick)]
+    }
+
+    /// Takes over the visits of another in the ticks of these ages before `now`, and where its turns have got to.
+    pub(super) fn absorb(&mut self, other: &Turns, now: Tick, ages: Ages) {
+        for age in ages.iter() {
+            let at = index(Tick(now.0 - age));
+            self.visits[at] = other.visits[at];
+        }
+        self.next = other.next;
+        self.is_starved = other.is_starved;
+    }
+
     /// The visit of `now` told of this stretch.
-    pub(super) fn note(&mut self, now: Tick, place: usize, told: Stretch, has_told: bool) {
+    pub(super) fn note(&mut self, now: Tick, place: usize, told: Stretch) {
         self.visits[index(now)] = told;
         self.next[place] = if told == Stretch::ALL { 0 } else { told.to };
-        self.is_starved = !has_told;
+        self.is_starved = false;
+    }
+
+    /// The visit of `now` found no room for its first cluster. That is told before all others in the next tick, and
+    /// the turn goes on behind it.
+    pub(super) fn note_starved(&mut self, now: Tick, place: usize, first: u16) {
+        self.is_starved = true;
+        let is_queued = self.put_first(now, Stretch { from: first, to: first + 1 });
+        self.next[place] = first + u16::from(is_queued);
     }
 
     /// A snapshot begins that has told of nothing yet.
@@ -92,18 +127,24 @@ impl Turns {
         None
     }
 
-    /// Whether the next turn is to come before the near ones, which left it no room last time.
+    /// Whether what waits is to come before the near ones, which left no room last time.
     pub(super) fn is_starved(&self) -> bool {
         self.is_starved
     }
 
     /// What was told in the visit of `tick` is to be told again.
     pub(super) fn lose(&mut self, tick: Tick) {
-        let rest = self.visits[index(tick)];
-        if !rest.is_empty() && usize::from(self.lost_len) < LOST_MAX {
+        self.put_first(tick, self.visits[index(tick)]);
+    }
+
+    /// A stretch that is due at `tick` is to be told before the next turn. False if too much waits for that already.
+    pub(super) fn put_first(&mut self, tick: Tick, rest: Stretch) -> bool {
+        let has_room = !rest.is_empty() && usize::from(self.lost_len) < LOST_MAX;
+        if has_room {
             self.lost[usize::from(self.lost_len)] = Lost { tick, rest };
             self.lost_len += 1;
         }
+        has_room
     }
 
     /// What was lost first.
@@ -139,11 +180,31 @@ mod tests {
     }
 
     #[test]
+    fn a_stretch_covers_what_it_goes_beyond() {
+        let covers = |a: (u16, u16), b: (u16, u16)| {
+            Stretch { from: a.0, to: a.1 }.covers(Stretch { from: b.0, to: b.1 })
+        };
+        assert!(
+            covers((3, 9), (3, 9))
+                && covers((3, 2), (3, 9))
+                && covers((3, 2), (3, 1))
+                && covers((3, 3), (5, 5))
+        );
+        assert!(
+            !covers((3, 8), (3, 9))
+                && !covers((3, 9), (3, 2))
+                && !covers((2, 9), (3, 9))
+                && !covers((3, 3), (3, 4))
+        );
+        assert!(Stretch::ALL.covers(Stretch { from: 7, to: 6 }) && !covers((0, 90), (0, u16::MAX)));
+    }
+
+    #[test]
     fn the_latest_visit_that_told_counts() {
         let mut turns = Turns::NONE;
         for (tick, from, to) in [(64, 0, 8), (68, 8, 16), (72, 0, 8)] {
             turns.begin(Tick(tick));
-            turns.note(Tick(tick), 0, Stretch { from, to }, true);
+            turns.note(Tick(tick), 0, Stretch { from, to });
         }
         let latest = |cluster, ages| turns.latest(cluster, Tick(76), Ages(ages));
         assert_eq!(
@@ -158,7 +219,7 @@ mod tests {
     fn few_lost_visits_are_remembered_in_their_order() {
         let mut turns = Turns::NONE;
         for tick in 1..10 {
-            turns.note(Tick(tick), 0, Stretch { from: tick as u16, to: 20 }, true);
+            turns.note(Tick(tick), 0, Stretch { from: tick as u16, to: 20 });
             turns.lose(Tick(tick));
         }
         let mut seen = Vec::new();

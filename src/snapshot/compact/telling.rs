@@ -1,0 +1,111 @@
+//! What one peer is sent in a tick: what the lead of its cluster is told, or a snapshot of its own.
+
+use super::ages::Ages;
+use super::blocks::GRID_TICKS;
+use super::graves::Graves;
+use super::lead::{FILL_PERCENT, Lead};
+use super::near::Seats;
+use super::packing::{Agenda, Listener, Packing, Stock};
+use super::records::Records;
+use super::told::Told;
+use super::turn::Stretch;
+use crate::wire::Tick;
+
+/// A cluster that the peer knows as it was so many ticks ago need not be told at once. A multiple of the ticks between
+/// two visits of a place on the grid.
+const FRESH_TICKS: u64 = 2 * GRID_TICKS;
+
+/// One snapshot, behind its header.
+///
+/// [`Telling::bury`] first; then [`Telling::follow`], or [`Telling::own`] where that is not possible.
+pub(super) struct Telling<'a, 's> {
+    pub(super) told: &'a mut Told,
+    pub(super) stock: &'a mut Stock<'s>,
+    pub(super) agenda: &'a Agenda<'a>,
+    pub(super) out: &'a mut Vec<u8>,
+    /// Where in `out` the blocks begin, and how far they may reach.
+    pub(super) start: usize,
+    pub(super) limit: usize,
+}
+
+impl Telling<'_, '_> {
+    /// Names clusters that are no more, as long as the peer may believe in them; and where their members went, if it
+    /// holds what the lead of its cluster was told of them.
+    pub(super) fn bury(&mut self, graves: &Graves, lead: Option<&Records>) {
+        let mut all_fit = true;
+        for cluster in graves.after(self.told.buried()) {
+            let mark = self.stock.marks[usize::from(cluster)];
+            let heard = self.told.holds() & mark.legal;
+            let base = lead.and_then(|lead| lead.base(cluster, None, heard, mark.in_turn));
+            let block = self.stock.blocks.whole(self.stock.source, cluster, base);
+            all_fit &= self.out.len() + block.len() <= self.limit;
+            if all_fit {
+                self.out.extend_from_slice(self.stock.blocks.bytes(block));
+            }
+        }
+        if all_fit {
+            self.told.note_buried();
+        }
+    }
+
+    /// Sends what the lead is told, if the peer holds all that this leads from. False if not.
+    pub(super) fn follow(&mut self, lead: &mut Lead, bodies: &mut Vec<u8>) -> bool {
+        let newest = self.told.arrived().least();
+        let body = lead.body(newest, self.stock, self.agenda, bodies);
+        let room = self.limit - self.out.len();
+        let Some(body) = body.filter(|body| body.len() <= room && self.told.can_follow(body.ages)) else {
+            return false;
+        };
+        self.out.extend_from_slice(body.of(bodies));
+        self.told.follow();
+        true
+    }
+
+    /// Sends what its own records say.
+    pub(super) fn own(&mut self, lead: Option<&Lead>, seats: Seats, all_in: Ages) {
+        let place = self.agenda.place;
+        let has_followed = self.told.begin_own(seats, lead.map(|lead| &lead.records), all_in);
+        let lead = lead.filter(|lead| lead.is_told());
+        let room = (self.limit - self.start) * 100;
+        let has_time = self.told.records.turns.first_lost().is_none();
+        let would_follow = lead.filter(|_| has_time && room >= self.agenda.body_bytes * FILL_PERCENT);
+        if let Some(lead) = lead.filter(|_| has_followed).or(would_follow) {
+            self.join_turn(place, lead.visit().from, all_in);
+        }
+        let to = Listener {
+            heard: self.told.arrived(),
+            now: self.agenda.now,
+            records: &mut self.told.records,
+            takes_parts: true,
+        };
+        Packing::new(self.stock, to, self.out, self.start, self.limit).tell_all(self.agenda);
+        if let Some(lead) = lead {
+            self.told.end_own(&lead.records);
+        }
+        if let Some(lead) = would_follow
+            && !all_in.contains(0)
+        {
+            self.leave_out(lead.visit());
+        }
+    }
+
+    /// Goes on with its turn where the lead does. What it thereby passes over comes before, unless it is fresh.
+    fn join_turn(&mut self, place: usize, from: u16, all_in: Ages) {
+        let turns = &mut self.told.records.turns;
+        let passed_over = Stretch { from: turns.next(place), to: from };
+        if !passed_over.is_empty() && !all_in.contains(0) {
+            turns.put_first(Tick(self.agenda.now.0.saturating_sub(FRESH_TICKS)), passed_over);
+        }
+        turns.set_next(place, from);
+    }
+
+    /// Of what the lead is told in turn, the rest that found no room comes before the next turn.
+    fn leave_out(&mut self, of: Stretch) {
+        let turns = &mut self.told.records.turns;
+        let told = turns.visit(self.agenda.now);
+        if !told.covers(of) {
+            let rest = if told.is_empty() { of } else { Stretch { from: told.to, to: of.to } };
+            turns.put_first(self.agenda.now, rest);
+        }
+    }
+}
