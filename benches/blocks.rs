@@ -6,13 +6,12 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tickcast::snapshot::clusters::Clusters;
-use tickcast::snapshot::motion::{LOOK_TICKS, Pace};
-use tickcast::wire::Tick;
+use field::Field;
 use tickcast::wire::block::{self, Encoder, Head, Member, Unpacked};
-use tickcast::world::PlayerSlot;
-use walk::{Movement, Walk};
+use walk::Movement;
 
+#[path = "../examples/tables/field.rs"]
+mod field;
 #[path = "../tests/blocks/walk.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod walk;
@@ -25,60 +24,6 @@ const CLUSTER_BITS: u32 = 8;
 /// Everyone's motion is known by then.
 const WARMUP_TICKS: u64 = 200;
 
-/// Players who move, and what is made of them in each tick.
-struct Field {
-    walk: Walk,
-    paces: Vec<Pace>,
-    clusters: Clusters,
-    tick: Tick,
-}
-
-impl Field {
-    fn new(movement: Movement) -> Self {
-        let walk = Walk::new(movement, PLAYERS, 7);
-        let mut clusters = Clusters::new(64);
-        (0..PLAYERS as u32).for_each(|slot| clusters.insert(PlayerSlot(slot), Tick(0), &walk.places));
-        let paces = walk.places.iter().map(|&at| Pace::at(at)).collect();
-        let mut field = Self { walk, paces, clusters, tick: Tick(0) };
-        (0..WARMUP_TICKS).for_each(|_| field.step());
-        field
-    }
-
-    fn step(&mut self) {
-        self.advance();
-        self.look();
-        self.update();
-    }
-
-    fn advance(&mut self) {
-        self.tick.0 += 1;
-        self.walk.step();
-    }
-
-    fn update(&mut self) {
-        self.clusters.update(self.tick, &self.walk.places);
-    }
-
-    fn look(&mut self) {
-        let turn = (self.tick.0 % LOOK_TICKS) as usize;
-        let due = self.paces.iter_mut().zip(&self.walk.places).skip(turn).step_by(LOOK_TICKS as usize);
-        due.for_each(|(pace, &at)| {
-            pace.look(at);
-        });
-    }
-
-    /// The members of all clusters, by id.
-    fn members(&self) -> Vec<Vec<Member>> {
-        let member = |slot: &PlayerSlot| Member {
-            id: slot.0,
-            at: self.walk.places[slot.index()],
-            motion: self.paces[slot.index()].motion(),
-            ..Member::default()
-        };
-        (0..1 << CLUSTER_BITS).map(|id| self.clusters.members(id).iter().map(member).collect()).collect()
-    }
-}
-
 /// A cluster at two ticks.
 struct Pair {
     head: Head,
@@ -88,7 +33,7 @@ struct Pair {
 
 /// Every cluster now, from what it was `age` ticks ago.
 fn pairs(movement: Movement, age: u8) -> Vec<Pair> {
-    let mut field = Field::new(movement);
+    let mut field = Field::new(movement, PLAYERS, WARMUP_TICKS);
     let mut before = field.members();
     (0..age).for_each(|_| field.step());
     let now = field.members().into_iter().enumerate();
@@ -149,7 +94,7 @@ fn update(c: &mut Criterion) {
     group.throughput(Throughput::Elements(PLAYERS as u64));
     let cases = [("walk", Movement::Waypoints(5.0)), ("one tile", Movement::OneTile)];
     for (name, movement) in cases {
-        let mut field = Field::new(movement);
+        let mut field = Field::new(movement, PLAYERS, WARMUP_TICKS);
         group.bench_function(BenchmarkId::new("update", name), |b| {
             b.iter_custom(|ticks| (0..ticks).map(|_| timed(&mut field, Field::update)).sum());
         });

@@ -4,4 +4,5 @@ mod clusters;
 mod codec;
 mod examples;
 mod vectors;
+#[expect(dead_code, reason = "the tables have players move in more ways")]
 mod walk;
