@@ -81,6 +81,7 @@ class Playing(unittest.TestCase):
     def leave_one(self, clients, places):
         gone = clients.pop()
         gone.leave()
+        self.assertRaises(tickcast.Error, gone.move, 0, 0)
         del places[gone.client_id]
         stay = lambda client_id, _: places[client_id]
         self.play(clients, stay, lambda _: self.all_know(clients, places), "one is gone")

@@ -84,7 +84,7 @@ class Client:
     def __init__(self, host, port, client_id, encoding="compact"):
         family, kind, _, _, self.server = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
         self.socket, self.client_id, self.encoding = socket.socket(family, kind), client_id, ENCODINGS[encoding]
-        self.session, self.welcome, self.world = 0, None, World(1)
+        self.session, self.welcome, self.world = 0, None, World(1)  # session 0: it does not play
 
     @property
     def known(self):
@@ -117,6 +117,7 @@ class Client:
 
     def move(self, x, y, state=0):
         """Says where the player is, and what has arrived. Gives the sequence, for `applied` to be compared with."""
+        self._require_session()
         self.sequence = (self.sequence + 1) % 2**32
         self._send(MOVE_FORM, MOVE, self.client_id, self.session, self.sequence, x, y, state, *self._arrived())
         return self.sequence
@@ -130,9 +131,13 @@ class Client:
         """Waits for a snapshot newer than the last, and takes in what has come behind it. `Ended` if it is all over.
 
         After a silence it joins anew: the server has started again, or the address of the client has changed."""
+        self._require_session()
         for _ in range(3):
             if snapshot := self._next_snapshot(self.silence):
-                while later := self._next_snapshot(BEHIND_SECONDS):
+                for _ in range(BASELINE_TICKS):
+                    later = self._next_snapshot(BEHIND_SECONDS)
+                    if not later:
+                        break
                     snapshot = later
                 return snapshot
             self.join()
@@ -170,6 +175,10 @@ class Client:
             if any(tag == CLOSED for tag, _, _ in self._received(self.session, RETRY_SECONDS)):
                 break
         self.session = 0
+
+    def _require_session(self):
+        if not self.session:
+            raise Error("The client does not play; it has to join first.")
 
     def _send(self, form, *fields):
         self.socket.sendto(form.pack(*fields), self.server)
