@@ -1,0 +1,215 @@
+"""Tests of tickcast.py. With the address of a server, host:port, as the last argument it plays there too."""
+import json
+import pathlib
+import random
+import struct
+import sys
+import time
+import unittest
+
+import tickcast
+
+SERVER = sys.argv.pop() if ":" in sys.argv[-1] else None
+VECTORS = pathlib.Path(__file__).parent.parent / "tests" / "blocks" / "vectors.jsonl"
+PATIENCE_SECONDS = 20  # far more than it takes
+EXAMPLES = [  # of PROTOCOL-COMPACT.md: tick and block
+    (100, bytes.fromhex("03 80 68 08 c4 0c 00 00 c0 18 00 00 e0 46 50 80 e4 00 00 00")),
+    (102, bytes.fromhex("03 02 24 1c")),
+    (103, bytes.fromhex("03 c1 bc 20 38 4a c1 a1 06 3e")),
+]
+
+
+class LossySocket:
+    """Drops what it receives, so many in a hundred, from a seed."""
+
+    def __init__(self, inner, percent, seed):
+        self.inner, self.percent, self.draw = inner, percent, random.Random(seed)
+
+    def recv(self, size):
+        while True:
+            data = self.inner.recv(size)
+            if self.draw.randrange(100) >= self.percent:
+                return data
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+
+@unittest.skipUnless(SERVER, "needs the address of a server")
+class Playing(unittest.TestCase):
+    def crowd(self, count, loss_percent=0):
+        """So many clients, of either encoding in turn, all joined; they leave at the end of the test."""
+        host, _, port = SERVER.rpartition(":")
+        clients = []
+        for client_id in range(100, 100 + count):
+            encoding = ("plain", "compact")[client_id % 2]
+            clients.append(client := tickcast.Client(host, port, client_id, encoding))
+            client.socket = LossySocket(client.socket, loss_percent, seed=client_id)
+            self.addCleanup(client.socket.close)
+            self.addCleanup(client.leave)
+            client.join()
+        return clients
+
+    def play(self, clients, place, is_done, what):
+        """Moves all once a tick, to (x, y, state) by client id and round, until it is done."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        for number in range(10**9):
+            for client in clients:
+                client.move(*place(client.client_id, number))
+            for client in clients:
+                client.snapshot()
+            if is_done(number):
+                return
+            self.assertLess(time.monotonic(), end, f"waited in vain until {what}: {[c.known for c in clients]}")
+
+    def meet(self, clients):
+        """All walk about, some far from the others, and stand still; then all know the same world."""
+        draw = random.Random(1)
+        starts = {c.client_id: (draw.randrange(1000), draw.choice((0, 10**6, -2**31)), 0) for c in clients}
+        def walking(client_id, number):
+            x, y, _ = starts[client_id]
+            return x + number * (client_id % 7), y + number, number // 10
+        self.play(clients, walking, lambda number: number >= 40, "40 ticks have gone by")
+        ends = {client_id: walking(client_id, 50) for client_id in starts}
+        self.play(clients, lambda client_id, _: ends[client_id], lambda _: self.all_know(clients, ends), "all agree")
+        return ends
+
+    def all_know(self, clients, places):
+        worlds = [{i: (p.x, p.y, p.state) for i, p in client.known.items()} for client in clients]
+        return all(world == places for world in worlds)
+
+    def leave_one(self, clients, places):
+        gone = clients.pop()
+        gone.leave()
+        self.assertRaises(tickcast.Error, gone.move, 0, 0)
+        del places[gone.client_id]
+        stay = lambda client_id, _: places[client_id]
+        self.play(clients, stay, lambda _: self.all_know(clients, places), "one is gone")
+
+    def test_all_know_the_same_world_and_who_leaves_is_gone(self):
+        clients = self.crowd(8)
+        self.leave_one(clients, self.meet(clients))
+
+    def test_lost_datagrams_cost_freshness_only(self):
+        clients = self.crowd(6, loss_percent=20)
+        self.leave_one(clients, self.meet(clients))
+
+    def test_acknowledgements_are_believed(self):
+        """Blocks lead from what was acknowledged: else everyone is told as if for the first time."""
+        clients, ages, decode = self.crowd(5), [], tickcast.block.decode
+        def spy(data, cluster_bits, baseline):
+            ages.append(int.from_bytes(data[:4], "little") >> cluster_bits & 63)
+            return decode(data, cluster_bits, baseline)
+        tickcast.block.decode = spy
+        self.addCleanup(setattr, tickcast.block, "decode", decode)
+        self.play(clients, lambda client_id, number: (client_id, number), lambda number: number >= 20, "20 ticks")
+        self.assertTrue(0 < ages.count(0) < len(ages) / 2, ages)
+
+    def test_a_refusal_is_said_in_words(self):
+        first, = self.crowd(1)
+        host, _, port = SERVER.rpartition(":")
+        second = tickcast.Client(host, port, first.client_id)
+        self.addCleanup(second.socket.close)
+        with self.assertRaisesRegex(tickcast.Refused, "another plays as this client id") as refused:
+            second.join()
+        self.assertEqual(refused.exception.reason, 2)
+
+
+class TakingIn(unittest.TestCase):
+    def told(self, world, tick, clusters, left={}, is_partial=False, players=4):
+        members = {c: [[i, i, 0, 0, 0, 0, 0] for i in ids] for c, ids in clusters.items()}
+        world.take_in(tickcast.Snapshot(tick, 0, players), members, left, is_partial)
+        return sorted(world.players)
+
+    def test_who_left_before_its_entering_was_acknowledged_is_dropped_after_a_second(self):
+        world = tickcast.World(second=30)
+        self.told(world, 10, {3: [1, 2], 4: [5, 6]})
+        for tick in range(11, 41):
+            self.assertEqual(self.told(world, tick, {3: [1], 4: [5, 6]}), [1, 2, 5, 6])
+        for tick in range(41, 50):
+            known = self.told(world, tick, {3: [1], 4: [5, 6]})
+        self.assertEqual(known, [1, 5, 6])
+
+    def test_who_may_be_elsewhere_is_not_awaited(self):
+        for left, is_partial in (({2: 4}, False), ({}, True)):
+            world = tickcast.World(second=30)
+            self.told(world, 10, {3: [1, 2]})
+            self.told(world, 11, {3: [1]}, left, is_partial)
+            for tick in range(12, 65):
+                known = self.told(world, tick, {3: [1]}, is_partial=is_partial)
+            self.assertEqual(known, [1, 2])
+            self.assertEqual(self.told(world, 80, {3: [1]}), [1], "not told of for more than two seconds")
+
+    def test_who_is_told_of_again_is_awaited_no_longer(self):
+        world = tickcast.World(second=30)
+        self.told(world, 10, {3: [1, 2]})
+        for tick in range(11, 100):
+            known = self.told(world, tick, {3: [1], 4: [2]} if tick % 25 == 0 else {3: [1]})
+        self.assertEqual(known, [1, 2])
+
+    def client(self):
+        client = tickcast.Client("127.0.0.1", 9, 7)
+        self.addCleanup(client.socket.close)
+        client._on_welcome(tickcast.Welcome(*[1] * 15))
+        return client
+
+    def take_in(self, client, tick, block):
+        """Whether a snapshot with this block is the newest one; who is known then, and where."""
+        snapshot = client._take_in(tickcast.COMPACT, (tick, 0, 0, 2), b"\x08" + block)
+        return snapshot is not None, {i: (p.x, p.y) for i, p in client.known.items()}
+
+    def test_blocks_lead_from_what_has_arrived_and_only_that_is_acknowledged(self):
+        client, (one, two, three) = self.client(), EXAMPLES
+        self.assertEqual(client._arrived(), (0, 0))
+        self.assertEqual(self.take_in(client, *one), (True, {7: (100, 200), 9: (104, 196)}))
+        self.assertEqual(self.take_in(client, *three), (False, {7: (100, 200), 9: (104, 196)}), "it leads from two")
+        self.assertEqual(client._arrived(), (100, 0))
+        self.assertEqual(self.take_in(client, *two), (True, {7: (110, 200), 9: (104, 195)}))
+        self.assertEqual(self.take_in(client, *three), (True, {7: (115, 200), 9: (104, 195), 12: (90, 210)}))
+        self.assertEqual(client._arrived(), (103, 0b101))
+
+    def test_a_late_datagram_is_a_baseline_and_no_more(self):
+        client, (one, two, three) = self.client(), EXAMPLES
+        self.take_in(client, *one)
+        self.take_in(client, 104, b"")
+        for late in (two, three):
+            self.assertEqual(self.take_in(client, *late), (False, {7: (100, 200), 9: (104, 196)}))
+        self.assertEqual(client._arrived(), (104, 0b1011))
+
+    def test_mutated_datagrams_neither_break_nor_grow_anything(self):
+        draw, client, seeds, taken = random.Random(7), self.client(), seed_datagrams(), 0
+        for number in range(3000):
+            data = bytearray(draw.choice(seeds))
+            for _ in range(draw.choice((0, 1, 1, 3))):
+                data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+            data = data[:draw.choice((len(data), draw.randrange(len(data)) + 1))]
+            fields = (10**6 + number + draw.randrange(-70, 3), 0, 0, draw.randrange(2**32))
+            taken += client._take_in(draw.choice((tickcast.PLAIN, tickcast.COMPACT)), fields, bytes(data)) is not None
+            self.assertLessEqual(len(client.told), tickcast.BASELINE_TICKS + 1)
+        self.assertTrue(100 < taken < 2900, taken)
+
+    def test_what_a_client_must_refuse(self):
+        alone, decode = EXAMPLES[0][1], lambda data: tickcast.decode_compact(data, 100, {})
+        clusters, _, _ = decode(b"\x08" + alone)
+        self.assertEqual(clusters, {3: [[7, 100, 200, 0, 80, 0, 0], [9, 104, 196, 0, 0, 0, 0]]})
+        hostile = {
+            "nothing": b"", "no width": b"\x00" + alone, "a width of 17": b"\x11" + alone,
+            "a cluster twice": b"\x08" + alone * 2, "too short": b"\x08" + alone[:-1],
+            "padding": b"\x08" + alone[:-1] + b"\x80", "no baseline": b"\x08\x03\x02\x24\x1c",
+            "an endless number": b"\x08\x03\x80" + bytes(60_000), "rest": b"\x08" + alone + b"\x01",
+        }
+        for what, data in hostile.items():
+            with self.subTest(what), self.assertRaises(ValueError):
+                decode(data)
+
+
+def seed_datagrams():
+    """Good ends of datagrams: the committed blocks that stand alone, and a Plain."""
+    vectors = [json.loads(line) for line in VECTORS.read_text().splitlines()]
+    compact = [bytes([v["cluster_bits"]]) + bytes.fromhex(v["hex"]) for v in vectors]
+    plain = struct.pack("<QIQIiiI", 1, 12, 1, 7, -100, 2500, 9)
+    return compact + [plain] * 5
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,264 @@
+"""A client of tickcast, with the standard library alone. PROTOCOL.md and PROTOCOL-COMPACT.md explain each byte.
+
+    client = tickcast.Client("127.0.0.1", 12345, client_id=7)
+    client.join()                 # shakes hands; client.welcome has the corners of the world, and more
+    client.move(3, 4)             # once a tick is plenty; it also says what has arrived, and that one is there
+    snapshot = client.snapshot()  # waits for the next one: its tick, the newest move applied, how many players
+    client.known[7].x             # everyone that it knows, by client id, as new as that snapshot
+    client.leave()
+
+What goes wrong is an `Error`, in words. To use it elsewhere, copy this file and block.py. Whatever the datagrams
+say, taking one in is bounded work, and no more than `PLAYERS_MAX` players are known.
+"""
+import collections
+import secrets
+import socket
+import struct
+import time
+
+import block
+
+VERSION, NO_PROOF = 1, bytes(24)
+ENCODINGS = {"plain": 0, "compact": 1}
+HELLO, MOVE, LEAVE = range(3)  # the tags of what a client sends
+HELLO_FORM = struct.Struct("<IIQIIQ24s")  # tag, version, nonce, client id, encoding, session, proof
+MOVE_FORM = struct.Struct("<IIQIiiIQQ")  # tag, client id, session, sequence, x, y, state, ack newest, ack history
+LEAVE_FORM = struct.Struct("<IIQ")  # tag, client id, session
+CHALLENGE, WELCOME, REFUSAL, CLOSED, PLAIN, COMPACT = range(6)  # the tags of what a server sends
+FORMS = {
+    CHALLENGE: struct.Struct("<IQ24s"),  # tag, nonce, proof
+    WELCOME: struct.Struct("<IQQQQQIIIiiiiIIii"),  # tag, nonce, and what a Welcome has
+    REFUSAL: struct.Struct("<IQII"),  # tag, nonce, reason, detail
+    CLOSED: struct.Struct("<IQI"),  # tag, session, reason
+    PLAIN: struct.Struct("<IQQIII"),  # tag, session, tick, applied, applied history, players; then two lists
+    COMPACT: struct.Struct("<IQQIII"),  # the same; then the widths and blocks
+}
+COUNT, GONE, TOLD = struct.Struct("<Q"), struct.Struct("<I"), struct.Struct("<IiiI")  # client id, x, y, state
+REFUSED = dict(enumerate((
+    "it speaks version {}", "it is full", "another plays as this client id; try again in {} s",
+    "this client id may not play", "it does not know this encoding", "it is about to stop")))
+CLOSED_FOR = dict(enumerate((
+    "it has stopped", "it heard nothing for too long", "another plays in this place", "it has left")))
+
+RETRY_SECONDS, PROOF_SECONDS, PATIENCE_SECONDS = 0.25, 1, 5  # hello again, a new proof, no answer at all
+BEHIND_SECONDS = 0.001  # what has come with a snapshot, and is newer
+BASELINE_TICKS = 64
+PLAYERS_MAX = 1 << 20  # who comes beyond them is not known
+MEMBERS_MAX = 1 << 16  # that one datagram may tell of; an honest one has some thousands
+
+Welcome = collections.namedtuple("Welcome", "session epoch tick period_ns timeout_ms datagram_bytes moves_per_second"
+                                 " min_x min_y max_x max_y client_id placed x y")
+Snapshot = collections.namedtuple("Snapshot", "tick applied players")
+# motion: (x, y), in sixteenths of a unit per tick; told: the tick of all this; cluster: where it was at tick `since`.
+Player = collections.namedtuple("Player", "x y state kind motion told cluster since")
+
+
+class Error(Exception):
+    """What keeps a client from playing, in words."""
+
+
+class Refused(Error):
+    """The server does not let it join; `reason` and `detail` are those of the Refusal."""
+
+    def __init__(self, reason, detail):
+        words = REFUSED.get(reason, "for a reason it does not explain").format(detail)
+        super().__init__("The server refuses: " + words)
+        self.reason, self.detail = reason, detail
+
+
+class Ended(Error):
+    """The server has ended the session; `reason` is that of the Closed. `Client.join` joins anew."""
+
+    def __init__(self, reason):
+        super().__init__("The server has ended the session: " + CLOSED_FOR.get(reason, "for another reason"))
+        self.reason = reason
+
+
+class Client:
+    """Plays one client id on one server, from one thread.
+
+    After `join`, call `move` and `snapshot` in turn, once a tick; a client that is still moves to where it stands.
+    `welcome` and `known` are as new as the last call.
+    """
+
+    def __init__(self, host, port, client_id, encoding="compact"):
+        family, kind, _, _, self.server = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        self.socket, self.client_id, self.encoding = socket.socket(family, kind), client_id, ENCODINGS[encoding]
+        self.session, self.welcome, self.world = 0, None, World(1)  # session 0: it does not play
+
+    @property
+    def known(self):
+        """Everyone that it knows: a dict from client ids to players."""
+        return self.world.players
+
+    def join(self):
+        """Shakes hands. With a session it takes its player over. `Refused` if it may not play."""
+        nonce, proof, proof_end, end = secrets.randbits(64), NO_PROOF, 0, time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < end:
+            if time.monotonic() > proof_end:
+                proof = NO_PROOF  # perhaps another server has started
+            self._send(HELLO_FORM, HELLO, VERSION, nonce, self.client_id, self.encoding, self.session, proof)
+            for tag, fields, _ in self._received(nonce, RETRY_SECONDS):
+                if tag == CHALLENGE and proof == NO_PROOF:
+                    proof, proof_end = fields[0], time.monotonic() + PROOF_SECONDS
+                    break  # and the same hello with the proof at once
+                if tag == WELCOME:
+                    return self._on_welcome(Welcome(*fields))
+                if tag == REFUSAL:
+                    raise Refused(*fields)
+        raise Error("The server does not answer.")
+
+    def _on_welcome(self, welcome):
+        if self.welcome is None or self.welcome.epoch != welcome.epoch:
+            self.world = World(1e9 / max(welcome.period_ns, 1))
+        self.welcome, self.session, self.sequence = welcome, welcome.session, 0
+        self.silence = max(1, 4 * welcome.period_ns / 1e9)
+        self.told = {}  # by tick, then cluster: what every datagram of the last 64 ticks told
+
+    def move(self, x, y, state=0):
+        """Says where the player is, and what has arrived. Gives the sequence, for `applied` to be compared with."""
+        self._require_session()
+        self.sequence = (self.sequence + 1) % 2**32
+        self._send(MOVE_FORM, MOVE, self.client_id, self.session, self.sequence, x, y, state, *self._arrived())
+        return self.sequence
+
+    def _arrived(self):
+        """The newest tick of which it has a snapshot, and a bit for each of the 64 before."""
+        newest = max(self.told, default=0)
+        return newest, sum(1 << newest - 1 - tick for tick in self.told if tick != newest)
+
+    def snapshot(self):
+        """Waits for a snapshot newer than the last, and takes in what has come behind it. `Ended` if it is all over.
+
+        After a silence it joins anew: the server has started again, or the address of the client has changed."""
+        self._require_session()
+        for _ in range(3):
+            if snapshot := self._next_snapshot(self.silence):
+                for _ in range(BASELINE_TICKS):
+                    later = self._next_snapshot(BEHIND_SECONDS)
+                    if not later:
+                        break
+                    snapshot = later
+                return snapshot
+            self.join()
+        raise Error("The server sends nothing.")
+
+    def _next_snapshot(self, seconds):
+        for tag, fields, rest in self._received(self.session, seconds):
+            if tag == CLOSED:
+                self.session = 0
+                raise Ended(*fields)
+            if tag in (PLAIN, COMPACT) and (snapshot := self._take_in(tag, fields, rest)):
+                return snapshot
+
+    def _take_in(self, tag, fields, rest):
+        """The snapshot, if it is newer than all before. One that is late is a baseline, no more."""
+        tick, newest = fields[0], max(self.told, default=-1)
+        if tick in self.told or tick < newest - BASELINE_TICKS:
+            return None
+        try:
+            clusters, left, is_partial = decode_plain(rest) if tag == PLAIN else decode_compact(rest, tick, self.told)
+        except (ValueError, struct.error):
+            return None  # and it is not acknowledged
+        self.told[tick] = clusters
+        if tick < newest:
+            return None
+        self.told = {kept: told for kept, told in self.told.items() if kept >= tick - BASELINE_TICKS}
+        snapshot = Snapshot(tick, fields[1], fields[3])
+        self.world.take_in(snapshot, clusters, left, is_partial)
+        return snapshot
+
+    def leave(self):
+        """Takes the player out of the world, if it plays; says so again until it is answered, three times at most."""
+        for _ in range(3 if self.session else 0):
+            self._send(LEAVE_FORM, LEAVE, self.client_id, self.session)
+            if any(tag == CLOSED for tag, _, _ in self._received(self.session, RETRY_SECONDS)):
+                break
+        self.session = 0
+
+    def _require_session(self):
+        if not self.session:
+            raise Error("The client does not play; it has to join first.")
+
+    def _send(self, form, *fields):
+        self.socket.sendto(form.pack(*fields), self.server)
+
+    def _received(self, key, seconds):
+        """The messages that arrive in time and carry the key, a nonce or session: tag, other fields, what follows."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.socket.settimeout(left)
+            try:
+                data = self.socket.recv(65535)
+            except socket.timeout:
+                return
+            tag = int.from_bytes(data[:4], "little")
+            form = FORMS.get(tag)
+            if form and (len(data) == form.size or tag >= PLAIN and len(data) > form.size):
+                _, its_key, *fields = form.unpack_from(data)
+                if its_key == key:
+                    yield tag, fields, data[form.size:]
+
+
+class World:
+    """What is known of the players. To be told of every snapshot that is newer than all before."""
+
+    def __init__(self, second):
+        self.players, self.second = {}, second  # the ticks in a second
+        self.whole = {}  # by cluster: when all of it was told last
+        self.awaited = {}  # by client id: since when it is missed in a cluster that was told without it
+        self.next_tidy = 0
+
+    def take_in(self, snapshot, clusters, left, is_partial):
+        """`clusters`: who was told of. `left`: to which cluster who departed has moved; None if it has gone."""
+        for client_id, cluster in left.items():
+            if cluster is None:
+                self.players.pop(client_id, None)
+            elif client_id in self.players:
+                moved = self.players[client_id]._replace(cluster=cluster, since=snapshot.tick)
+                self.players[client_id] = moved
+        for cluster, members in clusters.items():
+            if not is_partial:
+                self.whole[cluster] = snapshot.tick
+            for client_id, x, y, state, motion_x, motion_y, kind in members:
+                if client_id in self.players or len(self.players) < PLAYERS_MAX:
+                    motion, tick = (motion_x, motion_y), snapshot.tick
+                    self.players[client_id] = Player(x, y, state, kind, motion, tick, cluster, tick)
+        if snapshot.tick >= self.next_tidy:
+            self._tidy(snapshot.tick, snapshot.players / max(sum(map(len, clusters.values())), 1))
+
+    def _tidy(self, tick, turn):
+        """Drops who has not been told of for too long, and who is awaited in vain."""
+        forget, wait = max(2 * self.second, 4 * turn), max(self.second, 2 * turn)
+        is_missed = lambda player: self.whole.get(player.cluster, 0) > player.since
+        missed = [client_id for client_id, player in self.players.items() if is_missed(player)]
+        self.awaited = {client_id: self.awaited.get(client_id, tick) for client_id in missed}
+        for client_id, player in list(self.players.items()):
+            if tick - player.told > forget or tick - self.awaited.get(client_id, tick) > wait:
+                del self.players[client_id]
+        self.next_tidy = tick + self.second // 8 + 1
+
+
+def decode_plain(data):
+    """What follows the header of a Plain, as one cluster that is never whole."""
+    gone_end = COUNT.size + COUNT.unpack_from(data)[0] * GONE.size
+    told_start = gone_end + COUNT.size
+    if gone_end > len(data) or COUNT.unpack_from(data, gone_end)[0] * TOLD.size != len(data) - told_start:
+        raise ValueError("the lists do not fill the datagram")
+    gone = {client_id: None for client_id, in GONE.iter_unpack(data[COUNT.size:gone_end])}
+    return {None: [[*told, 0, 0, 0] for told in TOLD.iter_unpack(data[told_start:])]}, gone, True
+
+
+def decode_compact(data, tick, told):
+    """What follows the header of a compact snapshot: the clusters that it tells of, who departed, if one is partial."""
+    cluster_bits, is_partial = (data[0] & 127, data[0] > 127) if data else (0, False)
+    block.require(1 <= cluster_bits <= 16, "no width of clusters")
+    clusters, left, at, members_count = {}, {}, 1, 0
+    while at < len(data):
+        baseline = lambda cluster, age: told.get(tick - age, {}).get(cluster)
+        cluster, members, departed, length = block.decode(data[at:at + block.BYTES_MAX], cluster_bits, baseline)
+        members_count += len(members)
+        block.require(cluster not in clusters and members_count <= MEMBERS_MAX, "a cluster twice, or too many members")
+        clusters[cluster], at = members, at + length
+        left.update(departed)
+    return clusters, left, is_partial
