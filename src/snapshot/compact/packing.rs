@@ -136,14 +136,12 @@ impl<'a, 's> Packing<'a, 's> {
     pub(super) fn tell_all(&mut self, agenda: &Agenda) {
         if self.to.records.turns.is_starved() {
             self.lost();
-            self.far(agenda);
-            self.near();
-        } else {
-            self.near();
-            self.lost();
-            self.far(agenda);
         }
+        self.near();
+        self.lost();
+        self.far(agenda);
         self.rest_of_near();
+        self.to.records.turns.end();
     }
 
     /// Whether it has told of anything.
@@ -181,13 +179,14 @@ impl<'a, 's> Packing<'a, 's> {
     /// What was lost on its way, before its next turn.
     fn lost(&mut self) {
         let mut looks = LOST_PER_SNAPSHOT;
-        while let Some(Lost { tick, rest }) = self.to.records.turns.first_lost() {
+        while let Some(Lost { tick, rest, were_all_due }) = self.to.records.turns.first_lost() {
             let ids = self.stock.marks.len() as u16;
             let mut cluster = if rest.from < ids { rest.from } else { 0 };
             let to = rest.to.min(ids) % ids;
             let mut is_at_end = false;
             while !is_at_end && looks > 0 {
-                if blocks::is_on_grid(cluster, tick) && self.stock.marks[usize::from(cluster)].is_there {
+                let was_due = were_all_due || blocks::is_on_grid(cluster, tick);
+                if was_due && self.stock.marks[usize::from(cluster)].is_there {
                     looks -= 1;
                     if !self.tell_again(cluster, tick.0) {
                         break;

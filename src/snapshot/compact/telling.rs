@@ -8,7 +8,7 @@ use super::near::Seats;
 use super::packing::{Agenda, Listener, Packing, Stock};
 use super::records::Records;
 use super::told::Told;
-use super::turn::Stretch;
+use super::turn::{Lost, Stretch};
 use crate::wire::Tick;
 
 /// A cluster that the peer knows as it was so many ticks ago need not be told at once. A multiple of the ticks between
@@ -70,7 +70,7 @@ impl Telling<'_, '_> {
         let has_time = self.told.records.turns.first_lost().is_none();
         let would_follow = lead.filter(|_| has_time && room >= self.agenda.body_bytes * FILL_PERCENT);
         if let Some(lead) = lead.filter(|_| has_followed).or(would_follow) {
-            self.join_turn(place, lead.visit().from, all_in);
+            self.join_turn(place, lead.visit().from, all_in.contains(0));
         }
         let to = Listener {
             heard: self.told.arrived(),
@@ -82,30 +82,27 @@ impl Telling<'_, '_> {
         if let Some(lead) = lead {
             self.told.end_own(&lead.records);
         }
-        if let Some(lead) = would_follow
-            && !all_in.contains(0)
-        {
-            self.leave_out(lead.visit());
+        if let Some(lead) = would_follow {
+            self.leave_out(lead.visit(), all_in.contains(0));
         }
     }
 
     /// Goes on with its turn where the lead does. What it thereby passes over comes before, unless it is fresh.
-    fn join_turn(&mut self, place: usize, from: u16, all_in: Ages) {
+    fn join_turn(&mut self, place: usize, from: u16, were_all_due: bool) {
         let turns = &mut self.told.records.turns;
-        let passed_over = Stretch { from: turns.next(place), to: from };
-        if !passed_over.is_empty() && !all_in.contains(0) {
-            turns.put_first(Tick(self.agenda.now.0.saturating_sub(FRESH_TICKS)), passed_over);
-        }
+        let rest = Stretch { from: turns.next(place), to: from };
+        let tick = Tick(self.agenda.now.0.saturating_sub(FRESH_TICKS));
+        turns.put_first(Lost { tick, rest, were_all_due });
         turns.set_next(place, from);
     }
 
     /// Of what the lead is told in turn, the rest that found no room comes before the next turn.
-    fn leave_out(&mut self, of: Stretch) {
+    fn leave_out(&mut self, of: Stretch, were_all_due: bool) {
         let turns = &mut self.told.records.turns;
         let told = turns.visit(self.agenda.now);
         if !told.covers(of) {
             let rest = if told.is_empty() { of } else { Stretch { from: told.to, to: of.to } };
-            turns.put_first(self.agenda.now, rest);
+            turns.put_first(Lost { tick: self.agenda.now, rest, were_all_due });
         }
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Lost {
     /// When it was told.
     pub(super) tick: Tick,
     pub(super) rest: Stretch,
+    /// Whether every cluster was due then, or only those on the grid.
+    pub(super) were_all_due: bool,
 }
 
 /// Parts of turns that wait to be told again; what else was lost comes when its turn does.
@@ -60,7 +62,7 @@ impl Turns {
     pub(super) const NONE: Turns = Turns {
         next: [0; GRID_TICKS as usize],
         visits: [Stretch { from: 0, to: 0 }; AGES as usize],
-        lost: [Lost { tick: Tick(0), rest: Stretch { from: 0, to: 0 } }; LOST_MAX],
+        lost: [Lost { tick: Tick(0), rest: Stretch { from: 0, to: 0 }, were_all_due: false }; LOST_MAX],
         lost_len: 0,
         is_starved: false,
     };
@@ -94,14 +96,13 @@ impl Turns {
     pub(super) fn note(&mut self, now: Tick, place: usize, told: Stretch) {
         self.visits[index(now)] = told;
         self.next[place] = if told == Stretch::ALL { 0 } else { told.to };
-        self.is_starved = false;
     }
 
-    /// The visit of `now` found no room for its first cluster. That is told before all others in the next tick, and
-    /// the turn goes on behind it.
+    /// The visit of `now` found no room for its first cluster. That is told before its next turn, which goes on behind
+    /// it.
     pub(super) fn note_starved(&mut self, now: Tick, place: usize, first: u16) {
-        self.is_starved = true;
-        let is_queued = self.put_first(now, Stretch { from: first, to: first + 1 });
+        let rest = Stretch { from: first, to: first + 1 };
+        let is_queued = self.put_first(Lost { tick: now, rest, were_all_due: true });
         self.next[place] = first + u16::from(is_queued);
     }
 
@@ -127,6 +128,11 @@ impl Turns {
         None
     }
 
+    /// A snapshot ends. What still waits to be told again comes before all others in the next.
+    pub(super) fn end(&mut self) {
+        self.is_starved = self.lost_len > 0;
+    }
+
     /// Whether what waits is to come before the near ones, which left no room last time.
     pub(super) fn is_starved(&self) -> bool {
         self.is_starved
@@ -134,14 +140,14 @@ impl Turns {
 
     /// What was told in the visit of `tick` is to be told again.
     pub(super) fn lose(&mut self, tick: Tick) {
-        self.put_first(tick, self.visits[index(tick)]);
+        self.put_first(Lost { tick, rest: self.visits[index(tick)], were_all_due: false });
     }
 
-    /// A stretch that is due at `tick` is to be told before the next turn. False if too much waits for that already.
-    pub(super) fn put_first(&mut self, tick: Tick, rest: Stretch) -> bool {
-        let has_room = !rest.is_empty() && usize::from(self.lost_len) < LOST_MAX;
+    /// This is to be told before the next turn. False if too much waits for that already.
+    pub(super) fn put_first(&mut self, lost: Lost) -> bool {
+        let has_room = !lost.rest.is_empty() && usize::from(self.lost_len) < LOST_MAX;
         if has_room {
-            self.lost[usize::from(self.lost_len)] = Lost { tick, rest };
+            self.lost[usize::from(self.lost_len)] = lost;
             self.lost_len += 1;
         }
         has_room
