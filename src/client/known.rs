@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::frames::Telling;
+use super::table::Table;
 use crate::secret::{HashState, Secret};
-use crate::wire::block::{Departure, Member};
+use crate::wire::block::{Member, Motion};
 use crate::wire::{PlainSnapshot, Player, SnapshotHeader, Tick};
 
 /// A player as it was when the client was last told of it.
@@ -13,6 +15,10 @@ pub struct KnownPlayer {
     pub player: Player,
     /// The tick that this was told for.
     pub told: Tick,
+    /// Where it is expected to go. Plain snapshots do not say: [`Motion::REST`].
+    pub motion: Motion,
+    /// What it is; 0 = a player. Plain snapshots do not say: 0.
+    pub kind: u8,
 }
 
 /// What a client has been told of the players.
@@ -21,8 +27,10 @@ pub struct KnownPlayer {
 /// never brings back one who has gone.
 #[derive(Debug)]
 pub struct KnownWorld {
-    players: HashMap<u32, KnownPlayer, HashState>,
+    table: Table,
     /// Who has gone, and at which tick this was told.
+    ///
+    /// Whoever has a row was told of at that tick or later, so only newcomers are looked up here.
     gone: HashMap<u32, Tick, HashState>,
     newest: Tick,
     next_tidy: Tick,
@@ -38,7 +46,7 @@ impl KnownWorld {
     pub(super) fn new(secret: &Secret) -> Self {
         let state = secret.derive("known players").hash_state();
         Self {
-            players: HashMap::with_hasher(state),
+            table: Table::new(state),
             gone: HashMap::with_hasher(state),
             newest: Tick(0),
             next_tidy: Tick(0),
@@ -47,22 +55,22 @@ impl KnownWorld {
 
     /// The player known by `client_id`.
     pub fn player(&self, client_id: u32) -> Option<&KnownPlayer> {
-        self.players.get(&client_id)
+        self.table.row(client_id)
     }
 
     /// All of them, in no particular order.
     pub fn players(&self) -> impl ExactSizeIterator<Item = &KnownPlayer> {
-        self.players.values()
+        self.table.rows().iter()
     }
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.players.len()
+        self.table.rows().len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.players.is_empty()
+        self.table.rows().is_empty()
     }
 
     /// The newest tick it has been told of.
@@ -71,37 +79,33 @@ impl KnownWorld {
     }
 
     pub(super) fn clear(&mut self) {
-        self.players.clear();
+        self.table.clear();
         self.gone.clear();
         self.newest = Tick(0);
         self.next_tidy = Tick(0);
     }
 
     pub(super) fn take_in(&mut self, snapshot: &PlainSnapshot, period_ns: u64) {
-        let tick = snapshot.header.tick;
-        self.newest = self.newest.max(tick);
-        snapshot.gone.iter().for_each(|id| self.on_gone(*id, tick));
-        snapshot.players.iter().for_each(|player| self.on_told(player, tick));
+        let told = snapshot.header.tick;
+        self.newest = self.newest.max(told);
+        snapshot.gone.iter().for_each(|id| self.on_gone(*id, told));
+        for &player in &snapshot.players {
+            let known = KnownPlayer { player, told, motion: Motion::REST, kind: 0 };
+            self.on_told(Table::NOWHERE, &known);
+        }
         self.tidy_after(&snapshot.header, snapshot.players.len(), period_ns);
     }
 
     /// Takes in whom a compact snapshot told of, and who departed from its cluster. Who moved to another stays where
     /// it was until that is told.
-    pub(super) fn take_in_members(
-        &mut self,
-        header: &SnapshotHeader,
-        members: &[Member],
-        departed: &[Departure],
-        period_ns: u64,
-    ) {
-        let tick = header.tick;
-        self.newest = self.newest.max(tick);
-        departed.iter().filter(|left| left.to.is_none()).for_each(|gone| self.on_gone(gone.id, tick));
-        for member in members {
-            let Member { id: client_id, at, state, .. } = *member;
-            self.on_told(&Player { client_id, at, state }, tick);
+    pub(super) fn take_in_members(&mut self, header: &SnapshotHeader, telling: Telling<'_>, period_ns: u64) {
+        let told = header.tick;
+        self.newest = self.newest.max(told);
+        telling.departed.iter().filter(|left| left.to.is_none()).for_each(|gone| self.on_gone(gone.id, told));
+        for (member, hint) in telling.members.iter().zip(telling.hints) {
+            *hint = self.on_told(*hint, &known(member, told));
         }
-        self.tidy_after(header, members.len(), period_ns);
+        self.tidy_after(header, telling.members.len(), period_ns);
     }
 
     fn tidy_after(&mut self, header: &SnapshotHeader, told: usize, period_ns: u64) {
@@ -111,37 +115,41 @@ impl KnownWorld {
     }
 
     fn on_gone(&mut self, client_id: u32, tick: Tick) {
-        if self.players.get(&client_id).is_some_and(|known| known.told < tick) {
-            self.players.remove(&client_id);
-        }
+        self.table.remove_older(client_id, tick);
         if self.gone.len() < Self::PLAYERS_MAX {
             let told = self.gone.entry(client_id).or_insert(tick);
             *told = tick.max(*told);
         }
     }
 
-    fn on_told(&mut self, player: &Player, told: Tick) {
-        if self.gone.get(&player.client_id).is_some_and(|gone| *gone >= told) {
-            return;
+    /// Takes in what was told of a player whose row may be at `hint`; says where it is.
+    #[inline(always)]
+    fn on_told(&mut self, hint: u32, news: &KnownPlayer) -> u32 {
+        match self.table.renew(hint, news) {
+            Table::NOWHERE => self.on_newcomer(news),
+            place => place,
         }
-        let news = KnownPlayer { player: *player, told };
-        let is_full = self.players.len() >= Self::PLAYERS_MAX;
-        match self.players.get_mut(&player.client_id) {
-            Some(known) if known.told < told => *known = news,
-            None if !is_full => {
-                self.players.insert(player.client_id, news);
-            }
-            _ => {}
-        }
+    }
+
+    #[cold]
+    fn on_newcomer(&mut self, news: &KnownPlayer) -> u32 {
+        let gone = self.gone.get(&news.player.client_id);
+        if gone.is_some_and(|gone| *gone >= news.told) { Table::NOWHERE } else { self.table.insert(news) }
     }
 
     /// Forgets whom it has not been told of for so many ticks.
     fn tidy(&mut self, forget_after: u64) {
         let newest = self.newest;
-        self.players.retain(|_, known| newest.since(known.told) <= forget_after);
+        self.table.retain(|known| newest.since(known.told) <= forget_after);
         self.gone.retain(|_, told| newest.since(*told) <= forget_after);
         self.next_tidy = Tick(newest.0.saturating_add(forget_after / 8 + 1));
     }
+}
+
+#[inline(always)]
+fn known(member: &Member, told: Tick) -> KnownPlayer {
+    let Member { id: client_id, at, state, motion, kind } = *member;
+    KnownPlayer { player: Player { client_id, at, state }, told, motion, kind }
 }
 
 /// In ticks: two seconds, or twice the time in which a full turn through all players may take.

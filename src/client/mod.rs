@@ -4,6 +4,7 @@
 
 mod frames;
 mod known;
+mod table;
 
 use std::time::{Duration, Instant};
 
@@ -326,10 +327,10 @@ impl Client {
         if let Some(compact) = wire::compact_snapshot(bytes) {
             let taken = self.frames.take_in(&compact);
             if taken == Ok(true) {
-                let (members, departed) = (self.frames.told(compact.header.tick), self.frames.departed());
+                let telling = self.frames.telling(compact.header.tick);
                 self.blocks.bytes += compact.blocks.len() as u64;
-                self.blocks.players += members.len() as u64;
-                self.world.take_in_members(&compact.header, members, departed, period_ns);
+                self.blocks.players += telling.members.len() as u64;
+                self.world.take_in_members(&compact.header, telling, period_ns);
             }
             return taken.is_ok();
         }

@@ -28,12 +28,14 @@ pub struct Unpacked {
     pub members: Vec<Member>,
     /// Those of the baseline who have left.
     pub departed: Vec<Departure>,
+    /// Which of the baseline's they are, the first by the lowest bit. All others are the first members now.
+    pub left: u64,
 }
 
 impl Unpacked {
     /// Room for any block.
     pub fn new() -> Self {
-        Self { members: Vec::with_capacity(MEMBERS_MAX), departed: Vec::with_capacity(MEMBERS_MAX) }
+        Self { members: Vec::with_capacity(MEMBERS_MAX), departed: Vec::with_capacity(MEMBERS_MAX), left: 0 }
     }
 }
 
@@ -76,9 +78,13 @@ fn take_body(
     let [has_left, has_entered, has_motion, has_state] = std::array::from_fn(|_| bits.take_flag());
     out.members.clear();
     out.departed.clear();
-    let left = if has_left { take_departed(bits, was, cluster_bits, &mut out.departed)? } else { 0 };
-    let stay = was.iter().enumerate().filter(|(index, _)| left >> index & 1 == 0);
-    out.members.extend(stay.map(|(_, &member)| member));
+    out.left = if has_left { take_departed(bits, was, cluster_bits, &mut out.departed)? } else { 0 };
+    if out.left == 0 {
+        out.members.extend_from_slice(was);
+    } else {
+        let stay = was.iter().enumerate().filter(|(index, _)| out.left >> index & 1 == 0);
+        out.members.extend(stay.map(|(_, &member)| member));
+    }
     if has_motion {
         take_motions(bits, &mut out.members)?;
     }
