@@ -71,7 +71,9 @@ impl Room {
 
     fn speak(&mut self, id: usize) {
         let (client, mut bytes) = (&mut self.clients[id], Vec::new());
-        while client.poll(self.now, &mut bytes) || client.move_to(self.walk.places[id], 0, &mut bytes).is_some() {
+        while client.poll(self.now, &mut bytes)
+            || client.move_to(self.walk.places[id], 0, &mut bytes).is_some()
+        {
             let Some(reply) = self.server.gate().receive(self.now, addr(id), &bytes) else { break };
             client.receive(self.now, &reply);
             bytes.clear();

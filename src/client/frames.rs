@@ -18,7 +18,19 @@ const FRAME_MEMBERS_MAX: usize = 1_024 * MEMBERS_MAX;
 pub(super) struct Frames {
     frames: Vec<Frame>,
     departed: Vec<Departure>,
+    /// By cluster, the newest tick that told of it; 0 = none has.
+    last_told: Vec<Tick>,
     block: Unpacked,
+}
+
+/// One of whom something new should be heard, if it is still there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Missing {
+    pub(super) id: u32,
+    /// Where its row in the known world may be.
+    pub(super) hint: u32,
+    /// It was no longer in its cluster then.
+    pub(super) since: Tick,
 }
 
 /// What one snapshot said.
@@ -39,8 +51,21 @@ struct Frame {
     members: Vec<Member>,
     /// As many as members.
     hints: Vec<u32>,
-    /// The clusters, ascending, and where their members stand.
-    spans: Vec<(u16, u32, u32)>,
+    /// The clusters, ascending.
+    spans: Vec<Span>,
+    /// Whether every cluster was told as a whole.
+    is_complete: bool,
+}
+
+/// A cluster in a frame.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    cluster: u16,
+    /// How many ticks before it was told of, the last time; 0 if that is not kept.
+    previous: u8,
+    /// Where its members stand.
+    start: u32,
+    end: u32,
 }
 
 impl Frame {
@@ -53,10 +78,17 @@ impl Frame {
 
     /// The members of a cluster, and their hints.
     fn cluster(&self, cluster: u16) -> Option<(&[Member], &[u32])> {
-        let at = self.spans.binary_search_by_key(&cluster, |span| span.0).ok()?;
-        let (_, start, end) = self.spans[at];
-        let place = start as usize..end as usize;
-        Some((&self.members[place.clone()], &self.hints[place]))
+        self.span(cluster).map(|span| self.told_in(span))
+    }
+
+    fn span(&self, cluster: u16) -> Option<&Span> {
+        let at = self.spans.binary_search_by_key(&cluster, |span| span.cluster).ok()?;
+        self.spans.get(at)
+    }
+
+    fn told_in(&self, span: &Span) -> (&[Member], &[u32]) {
+        let place = span.start as usize..span.end as usize;
+        (&self.members[place.clone()], &self.hints[place])
     }
 
     /// Appends a cluster. Who stayed inherits the hint that it had in the baseline.
@@ -70,18 +102,20 @@ impl Frame {
             self.hints.extend(stayed.map(|(_, hint)| *hint));
         }
         self.hints.resize(self.members.len(), Table::NOWHERE);
-        self.spans.push((cluster, start as u32, self.members.len() as u32));
+        let end = self.members.len() as u32;
+        self.spans.push(Span { cluster, previous: 0, start: start as u32, end });
     }
 }
 
 impl Frames {
     pub(super) fn new() -> Self {
         let frames = (0..FRAMES).map(|_| Frame::default()).collect();
-        Self { frames, departed: Vec::new(), block: Unpacked::new() }
+        Self { frames, departed: Vec::new(), last_told: Vec::new(), block: Unpacked::new() }
     }
 
     pub(super) fn clear(&mut self) {
         self.frames.iter_mut().for_each(Frame::clear);
+        self.last_told.clear();
     }
 
     /// Decodes a snapshot and keeps it as a baseline. False if it had come before, or is too old to be one.
@@ -100,7 +134,11 @@ impl Frames {
         self.departed.clear();
         let decoded = self.decode_all(snapshot, &mut frame);
         match decoded {
-            Ok(()) => frame.tick = Some(tick),
+            Ok(()) => {
+                frame.tick = Some(tick);
+                frame.is_complete = !snapshot.is_partial;
+                self.link(&mut frame, tick);
+            }
             Err(_) => frame.clear(),
         }
         self.frames[place] = frame;
@@ -113,13 +151,67 @@ impl Frames {
         Telling { members, hints, departed: &self.departed }
     }
 
+    /// Calls `on_missing` with everyone who, by what has been told, is no longer in the cluster that it was in: by
+    /// the snapshot of `tick`, which was taken in last, or by a newer one if this came late. Some of them are in
+    /// another cluster, and may have been told of there.
+    pub(super) fn missing(&self, tick: Tick, mut on_missing: impl FnMut(Missing)) {
+        let frame = &self.frames[tick.0 as usize % FRAMES];
+        for span in &frame.spans {
+            let newest = self.last_told[usize::from(span.cluster)];
+            if newest > tick {
+                each_missing(frame.told_in(span), newest, &mut on_missing);
+            } else if frame.is_complete {
+                self.left_since(frame, span, tick, &mut on_missing);
+            }
+        }
+        let moved = self.departed.iter().filter(|left| frame.is_complete && left.to.is_some());
+        moved.for_each(|left| on_missing(Missing { id: left.id, hint: Table::NOWHERE, since: tick }));
+    }
+
+    /// Those whom a cluster had when it was last told of, back to when all of it was, unless nobody has left.
+    fn left_since(&self, frame: &Frame, span: &Span, tick: Tick, on_missing: &mut impl FnMut(Missing)) {
+        let (_, hints) = frame.told_in(span);
+        let (mut span, mut at) = (span, tick);
+        while let Some((earlier, before)) = self.previous(span, at) {
+            let (members, hints_before) = earlier.told_in(before);
+            if !hints.starts_with(hints_before) {
+                each_missing((members, hints_before), tick, on_missing);
+            }
+            if earlier.is_complete {
+                break;
+            }
+            (span, at) = (before, Tick(at.0 - u64::from(span.previous)));
+        }
+    }
+
+    /// What was told of the same cluster before.
+    fn previous(&self, span: &Span, tick: Tick) -> Option<(&Frame, &Span)> {
+        let tick = Tick(tick.0.checked_sub(span.previous.into()).filter(|_| span.previous > 0)?);
+        let frame = &self.frames[tick.0 as usize % FRAMES];
+        frame.span(span.cluster).filter(|_| frame.tick == Some(tick)).map(|span| (frame, span))
+    }
+
+    /// Notes when each cluster of the frame was told of before.
+    fn link(&mut self, frame: &mut Frame, tick: Tick) {
+        for span in &mut frame.spans {
+            let cluster = usize::from(span.cluster);
+            if cluster >= self.last_told.len() {
+                self.last_told.resize(cluster + 1, Tick(0));
+            }
+            let last = &mut self.last_told[cluster];
+            let ticks = u8::try_from(tick.since(*last)).unwrap_or(0);
+            span.previous = if ticks <= AGE_TICKS_MAX { ticks } else { 0 };
+            *last = tick.max(*last);
+        }
+    }
+
     fn decode_all(&mut self, snapshot: &CompactSnapshot<'_>, frame: &mut Frame) -> Result<(), BlockError> {
         let mut bytes = snapshot.blocks;
         while !bytes.is_empty() {
             bytes = &bytes[self.decode_next(snapshot, bytes, frame)?..];
         }
-        frame.spans.sort_unstable_by_key(|span| span.0);
-        let is_twice = frame.spans.windows(2).any(|pair| pair[0].0 == pair[1].0);
+        frame.spans.sort_unstable_by_key(|span| span.cluster);
+        let is_twice = frame.spans.windows(2).any(|pair| pair[0].cluster == pair[1].cluster);
         if is_twice { Err(BlockError::Malformed) } else { Ok(()) }
     }
 
@@ -145,6 +237,12 @@ impl Frames {
         frame.push(head.cluster, &self.block, inherited);
         self.departed.extend_from_slice(&self.block.departed);
         Ok(length)
+    }
+}
+
+fn each_missing((members, hints): (&[Member], &[u32]), since: Tick, on_missing: &mut impl FnMut(Missing)) {
+    for (member, &hint) in members.iter().zip(hints) {
+        on_missing(Missing { id: member.id, hint, since });
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a client has been told of the players, and when.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
-use super::frames::Telling;
+use super::frames::{Missing, Telling};
 use super::table::Table;
 use crate::secret::{HashState, Secret};
 use crate::wire::block::{Member, Motion};
@@ -32,6 +32,9 @@ pub struct KnownWorld {
     ///
     /// Whoever has a row was told of at that tick or later, so only newcomers are looked up here.
     gone: HashMap<u32, Tick, HashState>,
+    /// Who is no longer where it was told to be, and since when: gone too, unless something newer is told in time.
+    /// Nearly in the order of the ticks.
+    awaited: VecDeque<(Tick, u32)>,
     newest: Tick,
     next_tidy: Tick,
 }
@@ -43,11 +46,15 @@ impl KnownWorld {
     /// Ids that have gone are named for a second; a player that is not told of for two has gone too.
     const FORGET_AFTER_NS: u64 = 2_000_000_000;
 
+    /// Who has left its cluster, and nobody says where to, is waited for so long.
+    const AWAIT_NS: u64 = 1_000_000_000;
+
     pub(super) fn new(secret: &Secret) -> Self {
         let state = secret.derive("known players").hash_state();
         Self {
             table: Table::new(state),
             gone: HashMap::with_hasher(state),
+            awaited: VecDeque::new(),
             newest: Tick(0),
             next_tidy: Tick(0),
         }
@@ -81,6 +88,7 @@ impl KnownWorld {
     pub(super) fn clear(&mut self) {
         self.table.clear();
         self.gone.clear();
+        self.awaited.clear();
         self.newest = Tick(0);
         self.next_tidy = Tick(0);
     }
@@ -105,7 +113,28 @@ impl KnownWorld {
         for (member, hint) in telling.members.iter().zip(telling.hints) {
             *hint = self.on_told(*hint, &known(member, told));
         }
+        self.drop_awaited(await_for(header, telling.members.len(), period_ns));
         self.tidy_after(header, telling.members.len(), period_ns);
+    }
+
+    /// Someone is no longer where it was told to be. A player who left while the acknowledgement of its entering was
+    /// on its way is named nowhere: the server starts from a baseline without it.
+    pub(super) fn on_missing(&mut self, missing: Missing) {
+        let Missing { id, hint, since } = missing;
+        let is_told_of_since = self.table.row_near(hint, id).is_none_or(|known| known.told >= since);
+        if !is_told_of_since && self.awaited.len() < Self::PLAYERS_MAX {
+            self.awaited.push_back((since, id));
+        }
+    }
+
+    fn drop_awaited(&mut self, ticks: u64) {
+        while let Some(&(since, id)) = self.awaited.front().filter(|front| self.newest.since(front.0) > ticks)
+        {
+            self.awaited.pop_front();
+            if self.table.row(id).is_some_and(|known| known.told < since) {
+                self.on_gone(id, since);
+            }
+        }
     }
 
     fn tidy_after(&mut self, header: &SnapshotHeader, told: usize, period_ns: u64) {
@@ -157,6 +186,12 @@ fn forget_after(header: &SnapshotHeader, told: usize, period_ns: u64) -> u64 {
     let seconds = KnownWorld::FORGET_AFTER_NS / period_ns.max(1);
     let turn = 2 * u64::from(header.players) / (told as u64).max(1);
     seconds.max(2 * turn)
+}
+
+/// In ticks: a second, or twice the time of a full turn through all players.
+fn await_for(header: &SnapshotHeader, told: usize, period_ns: u64) -> u64 {
+    let second = KnownWorld::AWAIT_NS / period_ns.max(1);
+    second.max(2 * u64::from(header.players) / (told as u64).max(1))
 }
 
 #[cfg(test)]

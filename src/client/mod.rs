@@ -331,6 +331,7 @@ impl Client {
                 self.blocks.bytes += compact.blocks.len() as u64;
                 self.blocks.players += telling.members.len() as u64;
                 self.world.take_in_members(&compact.header, telling, period_ns);
+                self.frames.missing(compact.header.tick, |missing| self.world.on_missing(missing));
             }
             return taken.is_ok();
         }

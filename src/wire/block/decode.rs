@@ -145,12 +145,27 @@ fn take_residuals(bits: &mut BitReader, members: &mut [Member], age: i32) -> Opt
         _ if bits.take_flag() => bits.take_subset(members.len())?,
         _ => u64::MAX,
     };
-    let table = Table::numbered(number);
-    for (index, member) in members.iter_mut().enumerate() {
-        let [x, y] = if movers >> index & 1 == 1 { take_ranks(bits, table)? } else { [0, 0] };
+    let mut ranks = [[0; 2]; MEMBERS_MAX];
+    if movers != 0 {
+        take_all_ranks(bits, Table::numbered(number), movers, ranks.get_mut(..members.len())?)?;
+    }
+    for (member, [x, y]) in members.iter_mut().zip(ranks) {
         let led = led_by(member.motion, ticks);
         member.at = place_at(member.at, [way_of(x, led[0]), way_of(y, led[1])]);
     }
+    Some(())
+}
+
+/// The ranks of the movers; those of the others stay.
+fn take_all_ranks(bits: &mut BitReader, table: Table, movers: u64, all: &mut [[u32; 2]]) -> Option<()> {
+    // A copy that no call borrows is kept in registers.
+    let mut reader = *bits;
+    for (index, ranks) in all.iter_mut().enumerate() {
+        if movers >> index & 1 == 1 {
+            *ranks = take_ranks(&mut reader, table)?;
+        }
+    }
+    *bits = reader;
     Some(())
 }
 
@@ -160,20 +175,20 @@ fn take_ranks(bits: &mut BitReader, Table { shift, shape }: Table) -> Option<[u3
     bits.skip(len);
     let mut high = [symbol & 3, symbol >> 2];
     if high[0].max(high[1]) == 3 {
-        take_excess(bits, &mut high, shape.excess_bits)?;
+        (*bits, high) = take_excess(*bits, high, shape.excess_bits)?;
     }
-    Some(high.map(|part| part << shift | bits.take(shift)))
+    Some(if shift == 0 { high } else { high.map(|part| part << shift | bits.take(shift)) })
 }
 
 #[inline(never)]
-fn take_excess(bits: &mut BitReader, high: &mut [u32; 2], excess_bits: u32) -> Option<()> {
-    for part in high {
+fn take_excess(mut bits: BitReader, mut high: [u32; 2], excess_bits: u32) -> Option<(BitReader, [u32; 2])> {
+    for part in &mut high {
         if *part == 3 {
             let excess = (bits.take_gamma()? - 1) << excess_bits | bits.take(excess_bits);
             *part = excess.checked_add(3)?;
         }
     }
-    Some(())
+    Some((bits, high))
 }
 
 fn take_entered(bits: &mut BitReader, was: &[Member], members: &mut Vec<Member>) -> Option<()> {
