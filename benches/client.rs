@@ -85,8 +85,9 @@ impl Room {
     }
 }
 
-fn client_config(id: usize, decode: bool, _is_interpolated: bool) -> ClientConfig {
-    ClientConfig { decode, ..ClientConfig::new(id as u32) }
+fn client_config(id: usize, decode: bool, is_interpolated: bool) -> ClientConfig {
+    let interpolation = is_interpolated.then_some(Duration::from_millis(100));
+    ClientConfig { decode, interpolation, ..ClientConfig::new(id as u32) }
 }
 
 fn addr(id: usize) -> PeerAddr {

@@ -1,9 +1,11 @@
 //! What a client has been told of the players, and when.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
 use super::frames::{Missing, Telling};
 use super::table::Table;
+use super::trail::{self, RenderTime, Sample, Trail};
 use crate::secret::{HashState, Secret};
 use crate::wire::block::{Member, Motion};
 use crate::wire::{PlainSnapshot, Player, SnapshotHeader, Tick};
@@ -37,6 +39,11 @@ pub struct KnownWorld {
     awaited: VecDeque<(Tick, u32)>,
     newest: Tick,
     next_tidy: Tick,
+    /// How far what is shown trails; `None` if nobody asks.
+    delay: Option<Duration>,
+    period_ns: u64,
+    /// How far apart the samples of a trail are, in ticks.
+    spacing: u64,
 }
 
 impl KnownWorld {
@@ -49,15 +56,28 @@ impl KnownWorld {
     /// Who has left its cluster, and nobody says where to, is waited for so long.
     const AWAIT_NS: u64 = 1_000_000_000;
 
-    pub(super) fn new(secret: &Secret) -> Self {
+    /// Past the newest place that it was told to be at, a player goes on for so long.
+    const ONWARD_NS: f64 = 250e6;
+
+    pub(super) fn new(secret: &Secret, delay: Option<Duration>) -> Self {
         let state = secret.derive("known players").hash_state();
         Self {
-            table: Table::new(state),
+            table: Table::new(state, delay.is_some()),
             gone: HashMap::with_hasher(state),
             awaited: VecDeque::new(),
             newest: Tick(0),
             next_tidy: Tick(0),
+            delay,
+            period_ns: 1,
+            spacing: 1,
         }
+    }
+
+    /// How long a tick takes, from now on.
+    pub(super) fn set_period(&mut self, period_ns: u64) {
+        self.period_ns = period_ns.max(1);
+        let delay_ns = self.delay.map_or(0, |delay| delay.as_nanos() as u64);
+        self.spacing = Trail::spacing(delay_ns, self.period_ns);
     }
 
     /// The player known by `client_id`.
@@ -68,6 +88,35 @@ impl KnownWorld {
     /// All of them, in no particular order.
     pub fn players(&self) -> impl ExactSizeIterator<Item = &KnownPlayer> {
         self.table.rows().iter()
+    }
+
+    /// Where a player is shown at a time, in units; [`super::Client::render_time`] gives one to ask for.
+    ///
+    /// - Between two places that it was told to be at, on the line from one to the other, in step with the ticks. The
+    ///   last few are kept, spaced so that they reach back twice as far as the picture trails.
+    /// - Before the oldest of them, at the oldest.
+    /// - Past the newest, onward as its motion leads it, for 250 ms, not beyond the ends of the world; there it stands.
+    ///   Plain snapshots tell no motion, so it stands at once.
+    /// - Who jumps does not glide: where the way between two places is longer than 64 times what its motion, at
+    ///   either, or a motion of one unit a tick leads to, it stays at the first until the tick of the second.
+    ///
+    /// Where [`super::ClientConfig::interpolation`] is `None`, only the newest place is kept. `None` if the player is
+    /// not known.
+    pub fn position_at(&self, client_id: u32, time: RenderTime) -> Option<[f64; 2]> {
+        self.shown(self.table.place_of(client_id)?, time).map(|(_, at)| at)
+    }
+
+    /// Everyone, and where each is shown at a time, as [`KnownWorld::position_at`] has it; in no particular order.
+    pub fn positions_at(&self, time: RenderTime) -> impl Iterator<Item = (&KnownPlayer, [f64; 2])> {
+        (0..self.len()).filter_map(move |place| self.shown(place, time))
+    }
+
+    fn shown(&self, place: usize, time: RenderTime) -> Option<(&KnownPlayer, [f64; 2])> {
+        let (known, trail) = self.table.traced(place)?;
+        let newest = [Sample::from(known)];
+        let samples = trail.map_or(&newest[..], Trail::samples);
+        let at = trail::position_at(samples, time, Self::ONWARD_NS / self.period_ns as f64);
+        Some((known, at))
     }
 
     /// How many.
@@ -93,7 +142,7 @@ impl KnownWorld {
         self.next_tidy = Tick(0);
     }
 
-    pub(super) fn take_in(&mut self, snapshot: &PlainSnapshot, period_ns: u64) {
+    pub(super) fn take_in(&mut self, snapshot: &PlainSnapshot) {
         let told = snapshot.header.tick;
         self.newest = self.newest.max(told);
         snapshot.gone.iter().for_each(|id| self.on_gone(*id, told));
@@ -101,20 +150,20 @@ impl KnownWorld {
             let known = KnownPlayer { player, told, motion: Motion::REST, kind: 0 };
             self.on_told(Table::NOWHERE, &known);
         }
-        self.tidy_after(&snapshot.header, snapshot.players.len(), period_ns);
+        self.tidy_after(&snapshot.header, snapshot.players.len());
     }
 
     /// Takes in whom a compact snapshot told of, and who departed from its cluster. Who moved to another stays where
     /// it was until that is told.
-    pub(super) fn take_in_members(&mut self, header: &SnapshotHeader, telling: Telling<'_>, period_ns: u64) {
+    pub(super) fn take_in_members(&mut self, header: &SnapshotHeader, telling: Telling<'_>) {
         let told = header.tick;
         self.newest = self.newest.max(told);
         telling.departed.iter().filter(|left| left.to.is_none()).for_each(|gone| self.on_gone(gone.id, told));
         for (member, hint) in telling.members.iter().zip(telling.hints) {
             *hint = self.on_told(*hint, &known(member, told));
         }
-        self.drop_awaited(await_for(header, telling.members.len(), period_ns));
-        self.tidy_after(header, telling.members.len(), period_ns);
+        self.drop_awaited(await_for(header, telling.members.len(), self.period_ns));
+        self.tidy_after(header, telling.members.len());
     }
 
     /// Someone is no longer where it was told to be. A player who left while the acknowledgement of its entering was
@@ -137,9 +186,9 @@ impl KnownWorld {
         }
     }
 
-    fn tidy_after(&mut self, header: &SnapshotHeader, told: usize, period_ns: u64) {
+    fn tidy_after(&mut self, header: &SnapshotHeader, told: usize) {
         if self.newest >= self.next_tidy {
-            self.tidy(forget_after(header, told, period_ns));
+            self.tidy(forget_after(header, told, self.period_ns));
         }
     }
 
@@ -154,7 +203,7 @@ impl KnownWorld {
     /// Takes in what was told of a player whose row may be at `hint`; says where it is.
     #[inline(always)]
     fn on_told(&mut self, hint: u32, news: &KnownPlayer) -> u32 {
-        match self.table.renew(hint, news) {
+        match self.table.renew(hint, news, self.spacing) {
             Table::NOWHERE => self.on_newcomer(news),
             place => place,
         }
@@ -201,11 +250,17 @@ mod tests {
 
     const PERIOD_NS: u64 = 100_000_000;
 
+    fn world() -> KnownWorld {
+        let mut world = KnownWorld::new(&Secret::from_seed(1), None);
+        world.set_period(PERIOD_NS);
+        world
+    }
+
     fn told(world: &mut KnownWorld, tick: u64, players: &[(u32, i32)], gone: &[u32]) {
         let header = SnapshotHeader { tick: Tick(tick), players: 2, ..SnapshotHeader::default() };
         let player = |&(client_id, x): &(u32, i32)| Player { client_id, at: Position { x, y: 0 }, state: 0 };
         let players = players.iter().map(player).collect();
-        world.take_in(&PlainSnapshot { header, gone: gone.to_vec(), players }, PERIOD_NS);
+        world.take_in(&PlainSnapshot { header, gone: gone.to_vec(), players });
     }
 
     fn x_of(world: &KnownWorld, client_id: u32) -> Option<i32> {
@@ -214,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_late_snapshot_sets_nobody_back_and_brings_nobody_back() {
-        let mut world = KnownWorld::new(&Secret::from_seed(1));
+        let mut world = world();
         told(&mut world, 10, &[(1, 100), (2, 100)], &[]);
         told(&mut world, 12, &[(1, 120)], &[2]);
         told(&mut world, 11, &[(1, 110), (2, 110)], &[]);
@@ -225,7 +280,7 @@ mod tests {
 
     #[test]
     fn whom_nobody_speaks_of_for_two_seconds_is_forgotten() {
-        let mut world = KnownWorld::new(&Secret::from_seed(1));
+        let mut world = world();
         told(&mut world, 1, &[(1, 1), (2, 1)], &[]);
         (2..=21).for_each(|tick| told(&mut world, tick, &[(1, 1)], &[]));
         assert_eq!(x_of(&world, 2), Some(1));

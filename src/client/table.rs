@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::known::{KnownPlayer, KnownWorld};
+use super::trail::Trail;
 use crate::secret::HashState;
 use crate::wire::Tick;
 
@@ -14,14 +15,17 @@ use crate::wire::Tick;
 pub(super) struct Table {
     rows: Vec<KnownPlayer>,
     places: HashMap<u32, u32, HashState>,
+    /// One for each row; `None` if nobody asks where players are between ticks.
+    trails: Option<Vec<Trail>>,
 }
 
 impl Table {
     /// A hint that is always wrong.
     pub(super) const NOWHERE: u32 = u32::MAX;
 
-    pub(super) fn new(state: HashState) -> Self {
-        Self { rows: Vec::new(), places: HashMap::with_hasher(state) }
+    pub(super) fn new(state: HashState, has_trails: bool) -> Self {
+        let places = HashMap::with_hasher(state);
+        Self { rows: Vec::new(), places, trails: has_trails.then(Vec::new) }
     }
 
     pub(super) fn rows(&self) -> &[KnownPlayer] {
@@ -29,8 +33,7 @@ impl Table {
     }
 
     pub(super) fn row(&self, client_id: u32) -> Option<&KnownPlayer> {
-        let place = self.places.get(&client_id)?;
-        self.rows.get(*place as usize)
+        self.rows.get(self.place_of(client_id)?)
     }
 
     /// The row of a player that may be at `hint`.
@@ -40,15 +43,29 @@ impl Table {
         hinted.or_else(|| self.row(client_id))
     }
 
+    /// The row at a place, and where it was before, if that is kept.
+    pub(super) fn traced(&self, place: usize) -> Option<(&KnownPlayer, Option<&Trail>)> {
+        let trail = self.trails.as_ref().and_then(|trails| trails.get(place));
+        self.rows.get(place).map(|row| (row, trail))
+    }
+
+    /// The place of a player's row.
+    pub(super) fn place_of(&self, client_id: u32) -> Option<usize> {
+        self.places.get(&client_id).map(|place| *place as usize)
+    }
+
     /// Replaces a row by what is newer; says where it is. [`Table::NOWHERE`] if the player has none.
     #[inline(always)]
-    pub(super) fn renew(&mut self, hint: u32, news: &KnownPlayer) -> u32 {
+    pub(super) fn renew(&mut self, hint: u32, news: &KnownPlayer, spacing: u64) -> u32 {
         let is_there = |row: &KnownPlayer| row.player.client_id == news.player.client_id;
         let place = if self.rows.get(hint as usize).is_some_and(is_there) { hint } else { self.place(news) };
         if let Some(row) = self.rows.get_mut(place as usize)
             && row.told < news.told
         {
             *row = *news;
+            if let Some(trails) = &mut self.trails {
+                trails[place as usize].push(news, spacing);
+            }
         }
         place
     }
@@ -66,6 +83,9 @@ impl Table {
         let place = self.rows.len() as u32;
         self.rows.push(*news);
         self.places.insert(news.player.client_id, place);
+        if let Some(trails) = &mut self.trails {
+            trails.push(Trail::from(news));
+        }
         place
     }
 
@@ -93,10 +113,14 @@ impl Table {
         if let Some(moved) = self.rows.get(place) {
             self.places.insert(moved.player.client_id, place as u32);
         }
+        if let Some(trails) = &mut self.trails {
+            trails.swap_remove(place);
+        }
     }
 
     pub(super) fn clear(&mut self) {
         self.rows.clear();
         self.places.clear();
+        self.trails.iter_mut().for_each(Vec::clear);
     }
 }
