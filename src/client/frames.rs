@@ -315,4 +315,57 @@ mod tests {
         let endless = [block(3, 0, &[], &members(64, 0)), vec![0; 60_000]].concat();
         assert!(frames.take_in(&snapshot(30_000, &endless)).is_err());
     }
+
+    /// Takes in a snapshot; gives who is missing then, and since when.
+    fn missing(frames: &mut Frames, tick: u64, is_partial: bool, blocks: &[u8]) -> Vec<(u32, u64)> {
+        let taken = frames.take_in(&CompactSnapshot { is_partial, ..snapshot(tick, blocks) });
+        assert_eq!(taken, Ok(true));
+        // As the known world sets them: everyone's row is where its id says.
+        let telling = frames.telling(Tick(tick));
+        telling.hints.iter_mut().zip(telling.members).for_each(|(hint, member)| *hint = member.id);
+        let mut found = Vec::new();
+        frames.missing(Tick(tick), |missing| found.push((missing.id, missing.since.0)));
+        found
+    }
+
+    #[test]
+    fn whom_a_cluster_had_and_has_no_more_is_missing() {
+        let (all, few) = (members(5, 0), members(3, 0));
+        let mut frames = Frames::new();
+        assert_eq!(missing(&mut frames, 10, false, &block(3, 0, &[], &all)), []);
+        assert_eq!(missing(&mut frames, 11, false, &block(5, 0, &[], &few)), [], "another cluster");
+        let found = missing(&mut frames, 12, false, &block(3, 0, &[], &few));
+        assert_eq!(found[3..], [(3, 12), (4, 12)], "those who stayed have been told of at 12");
+        assert_eq!(missing(&mut frames, 13, false, &block(3, 1, &few, &few)), [], "that is known by now");
+    }
+
+    #[test]
+    fn a_part_of_a_cluster_says_nothing_of_who_is_missing() {
+        let (all, few) = (members(5, 0), members(3, 0));
+        let mut frames = Frames::new();
+        assert_eq!(missing(&mut frames, 10, false, &block(3, 0, &[], &all)), []);
+        assert_eq!(missing(&mut frames, 11, true, &block(3, 0, &[], &few)), []);
+        assert_eq!(missing(&mut frames, 12, false, &block(3, 0, &[], &few))[3..], [(3, 12), (4, 12)]);
+    }
+
+    #[test]
+    fn whom_a_late_snapshot_tells_of_may_be_missing_since_the_newer_one() {
+        let (all, few) = (members(5, 0), members(3, 0));
+        let mut frames = Frames::new();
+        assert_eq!(missing(&mut frames, 12, false, &block(3, 0, &[], &few)), []);
+        let found = missing(&mut frames, 11, false, &block(3, 0, &[], &all));
+        assert_eq!(found, [0, 1, 2, 3, 4].map(|id| (id, 12)));
+        assert_eq!(missing(&mut frames, 13, false, &block(3, 1, &few, &few)), [], "as if it had not come");
+    }
+
+    #[test]
+    fn who_moved_is_missing_until_it_is_told_of_elsewhere() {
+        let (all, few) = (members(5, 0), members(4, 0));
+        let mut frames = Frames::new();
+        assert_eq!(missing(&mut frames, 10, false, &block(3, 0, &[], &all)), []);
+        let mut moved = Vec::new();
+        let head = Head { cluster: 3, age: 40 };
+        Encoder::new().encode(head, CLUSTER_BITS, &all, &few, |_| Some(7), &mut moved);
+        assert_eq!(missing(&mut frames, 50, false, &moved).last(), Some(&(4, 50)));
+    }
 }

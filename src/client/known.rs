@@ -287,4 +287,35 @@ mod tests {
         (22..=26).for_each(|tick| told(&mut world, tick, &[(1, 1)], &[]));
         assert_eq!((x_of(&world, 1), x_of(&world, 2)), (Some(1), None));
     }
+
+    #[test]
+    fn who_is_missing_is_waited_for_and_then_gone() {
+        let mut world = world();
+        told(&mut world, 10, &[(1, 1), (2, 1), (3, 1)], &[]);
+        for id in [2, 3] {
+            world.on_missing(Missing { id, hint: Table::NOWHERE, since: Tick(11) });
+        }
+        let header = |tick| SnapshotHeader { tick: Tick(tick), players: 3, ..SnapshotHeader::default() };
+        let mut take_in = |tick, ids: &[u32]| {
+            let members: Vec<Member> = ids.iter().map(|&id| Member { id, ..Member::default() }).collect();
+            let mut hints = vec![Table::NOWHERE; ids.len()];
+            let telling = Telling { members: &members, hints: &mut hints, departed: &[] };
+            world.take_in_members(&header(tick), telling);
+            (x_of(&world, 2).is_some(), x_of(&world, 3).is_some())
+        };
+        assert_eq!(take_in(15, &[1, 3]), (true, true));
+        assert_eq!(take_in(21, &[1]), (true, true), "a second has not gone by");
+        assert_eq!(take_in(22, &[1]), (false, true), "3 was told of in time");
+        assert_eq!(take_in(10, &[2]), (false, true), "what is older does not bring it back");
+        assert_eq!(take_in(12, &[2]), (true, true), "what is newer does");
+    }
+
+    #[test]
+    fn no_more_are_waited_for_than_are_known() {
+        let mut world = world();
+        told(&mut world, 10, &[(1, 1)], &[]);
+        let missing = Missing { id: 1, hint: 0, since: Tick(11) };
+        (0..=KnownWorld::PLAYERS_MAX).for_each(|_| world.on_missing(missing));
+        assert_eq!(world.awaited.len(), KnownWorld::PLAYERS_MAX);
+    }
 }
