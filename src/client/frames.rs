@@ -37,8 +37,8 @@ pub(super) struct Missing {
 pub(super) struct Telling<'a> {
     /// Everyone it told of.
     pub(super) members: &'a [Member],
-    /// For each of them, where its row in the known world may be: as it was when the baseline was told, or
-    /// [`Table::NOWHERE`]. Who follows a hint sets it right for those that inherit it.
+    /// For each of them, where its row in the known world may be: as it was when the baseline was told, for want of
+    /// one when the cluster was, or [`Table::NOWHERE`]. Who follows a hint sets it right for those that inherit it.
     pub(super) hints: &'a mut [u32],
     /// Who left its cluster.
     pub(super) departed: &'a [Departure],
@@ -234,10 +234,21 @@ impl Frames {
         if frame.members.len() + self.block.members.len() > FRAME_MEMBERS_MAX {
             return Err(BlockError::Malformed);
         }
+        if head.age == 0 {
+            inherited = newest_hints(frames, &self.last_told, head.cluster);
+        }
         frame.push(head.cluster, &self.block, inherited);
         self.departed.extend_from_slice(&self.block.departed);
         Ok(length)
     }
+}
+
+/// The hints of a cluster when it was told of last: as good for a block that stands alone, wherever the members have
+/// kept their places.
+fn newest_hints<'a>(frames: &'a [Frame], last_told: &[Tick], cluster: u16) -> &'a [u32] {
+    let newest = last_told.get(usize::from(cluster)).map(|&tick| (tick, &frames[tick.0 as usize % FRAMES]));
+    let held = newest.filter(|(tick, frame)| frame.tick == Some(*tick));
+    held.and_then(|(_, frame)| frame.cluster(cluster)).map_or(&[], |(_, hints)| hints)
 }
 
 fn each_missing((members, hints): (&[Member], &[u32]), since: Tick, on_missing: &mut impl FnMut(Missing)) {
