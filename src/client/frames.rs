@@ -374,9 +374,14 @@ mod tests {
         let (all, few) = (members(5, 0), members(4, 0));
         let mut frames = Frames::new();
         assert_eq!(missing(&mut frames, 10, false, &block(3, 0, &[], &all)), []);
+        assert_eq!(missing(&mut frames, 30, false, &block(3, 0, &[], &few)).last(), Some(&(4, 30)));
         let mut moved = Vec::new();
         let head = Head { cluster: 3, age: 40 };
         Encoder::new().encode(head, CLUSTER_BITS, &all, &few, |_| Some(7), &mut moved);
-        assert_eq!(missing(&mut frames, 50, false, &moved).last(), Some(&(4, 50)));
+        assert_eq!(
+            missing(&mut frames, 50, false, &moved),
+            [(4, 50)],
+            "named, though known by now to be elsewhere"
+        );
     }
 }
