@@ -1,9 +1,13 @@
 //! What a client has been told of the players, and when.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
+use super::frames::{Missing, Telling};
+use super::table::Table;
+use super::trail::{self, RenderTime, Sample, Trail};
 use crate::secret::{HashState, Secret};
-use crate::wire::block::{Departure, Member};
+use crate::wire::block::{Member, Motion};
 use crate::wire::{PlainSnapshot, Player, SnapshotHeader, Tick};
 
 /// A player as it was when the client was last told of it.
@@ -13,6 +17,10 @@ pub struct KnownPlayer {
     pub player: Player,
     /// The tick that this was told for.
     pub told: Tick,
+    /// Where it is expected to go. Plain snapshots do not say: [`Motion::REST`].
+    pub motion: Motion,
+    /// What it is; 0 = a player. Plain snapshots do not say: 0.
+    pub kind: u8,
 }
 
 /// What a client has been told of the players.
@@ -21,11 +29,21 @@ pub struct KnownPlayer {
 /// never brings back one who has gone.
 #[derive(Debug)]
 pub struct KnownWorld {
-    players: HashMap<u32, KnownPlayer, HashState>,
+    table: Table,
     /// Who has gone, and at which tick this was told.
+    ///
+    /// Whoever has a row was told of at that tick or later, so only newcomers are looked up here.
     gone: HashMap<u32, Tick, HashState>,
+    /// Who is no longer where it was told to be, and since when: gone too, unless something newer is told in time.
+    /// Nearly in the order of the ticks.
+    awaited: VecDeque<(Tick, u32)>,
     newest: Tick,
     next_tidy: Tick,
+    /// How far what is shown trails; `None` if nobody asks.
+    delay: Option<Duration>,
+    period_ns: u64,
+    /// How far apart the samples of a trail are, in ticks.
+    spacing: u64,
 }
 
 impl KnownWorld {
@@ -35,34 +53,80 @@ impl KnownWorld {
     /// Ids that have gone are named for a second; a player that is not told of for two has gone too.
     const FORGET_AFTER_NS: u64 = 2_000_000_000;
 
-    pub(super) fn new(secret: &Secret) -> Self {
+    /// Who has left its cluster, and nobody says where to, is waited for so long.
+    const AWAIT_NS: u64 = 1_000_000_000;
+
+    /// Past the newest place that it was told to be at, a player goes on for so long.
+    const ONWARD_NS: f64 = 250e6;
+
+    pub(super) fn new(secret: &Secret, delay: Option<Duration>) -> Self {
         let state = secret.derive("known players").hash_state();
         Self {
-            players: HashMap::with_hasher(state),
+            table: Table::new(state, delay.is_some()),
             gone: HashMap::with_hasher(state),
+            awaited: VecDeque::new(),
             newest: Tick(0),
             next_tidy: Tick(0),
+            delay,
+            period_ns: 1,
+            spacing: 1,
         }
+    }
+
+    /// How long a tick takes, from now on.
+    pub(super) fn set_period(&mut self, period_ns: u64) {
+        self.period_ns = period_ns.max(1);
+        let delay_ns = self.delay.map_or(0, |delay| delay.as_nanos() as u64);
+        self.spacing = Trail::spacing(delay_ns, self.period_ns);
     }
 
     /// The player known by `client_id`.
     pub fn player(&self, client_id: u32) -> Option<&KnownPlayer> {
-        self.players.get(&client_id)
+        self.table.row(client_id)
     }
 
     /// All of them, in no particular order.
     pub fn players(&self) -> impl ExactSizeIterator<Item = &KnownPlayer> {
-        self.players.values()
+        self.table.rows().iter()
+    }
+
+    /// Where a player is shown at a time, in units; [`super::Client::render_time`] gives one to ask for.
+    ///
+    /// - Between two places that it was told to be at, on the line from one to the other, in step with the ticks. The
+    ///   last few are kept, spaced so that they reach back twice as far as the picture trails.
+    /// - Before the oldest of them, at the oldest.
+    /// - Past the newest, onward as its motion leads it, for 250 ms, not beyond the ends of the world; there it stands.
+    ///   Plain snapshots tell no motion, so it stands at once.
+    /// - Who jumps does not glide: where the way between two places is longer than 64 times what its motion, at
+    ///   either, or a motion of one unit a tick leads to, it stays at the first until the tick of the second.
+    ///
+    /// Where [`super::ClientConfig::interpolation`] is `None`, only the newest place is kept. `None` if the player is
+    /// not known.
+    pub fn position_at(&self, client_id: u32, time: RenderTime) -> Option<[f64; 2]> {
+        self.shown(self.table.place_of(client_id)?, time).map(|(_, at)| at)
+    }
+
+    /// Everyone, and where each is shown at a time, as [`KnownWorld::position_at`] has it; in no particular order.
+    pub fn positions_at(&self, time: RenderTime) -> impl Iterator<Item = (&KnownPlayer, [f64; 2])> {
+        (0..self.len()).filter_map(move |place| self.shown(place, time))
+    }
+
+    fn shown(&self, place: usize, time: RenderTime) -> Option<(&KnownPlayer, [f64; 2])> {
+        let (known, trail) = self.table.traced(place)?;
+        let newest = [Sample::from(known)];
+        let samples = trail.map_or(&newest[..], Trail::samples);
+        let at = trail::position_at(samples, time, Self::ONWARD_NS / self.period_ns as f64);
+        Some((known, at))
     }
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.players.len()
+        self.table.rows().len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.players.is_empty()
+        self.table.rows().is_empty()
     }
 
     /// The newest tick it has been told of.
@@ -71,77 +135,99 @@ impl KnownWorld {
     }
 
     pub(super) fn clear(&mut self) {
-        self.players.clear();
+        self.table.clear();
         self.gone.clear();
+        self.awaited.clear();
         self.newest = Tick(0);
         self.next_tidy = Tick(0);
     }
 
-    pub(super) fn take_in(&mut self, snapshot: &PlainSnapshot, period_ns: u64) {
-        let tick = snapshot.header.tick;
-        self.newest = self.newest.max(tick);
-        snapshot.gone.iter().for_each(|id| self.on_gone(*id, tick));
-        snapshot.players.iter().for_each(|player| self.on_told(player, tick));
-        self.tidy_after(&snapshot.header, snapshot.players.len(), period_ns);
+    pub(super) fn take_in(&mut self, snapshot: &PlainSnapshot) {
+        let told = snapshot.header.tick;
+        self.newest = self.newest.max(told);
+        snapshot.gone.iter().for_each(|id| self.on_gone(*id, told));
+        for &player in &snapshot.players {
+            let known = KnownPlayer { player, told, motion: Motion::REST, kind: 0 };
+            self.on_told(Table::NOWHERE, &known);
+        }
+        self.tidy_after(&snapshot.header, snapshot.players.len());
     }
 
     /// Takes in whom a compact snapshot told of, and who departed from its cluster. Who moved to another stays where
     /// it was until that is told.
-    pub(super) fn take_in_members(
-        &mut self,
-        header: &SnapshotHeader,
-        members: &[Member],
-        departed: &[Departure],
-        period_ns: u64,
-    ) {
-        let tick = header.tick;
-        self.newest = self.newest.max(tick);
-        departed.iter().filter(|left| left.to.is_none()).for_each(|gone| self.on_gone(gone.id, tick));
-        for member in members {
-            let Member { id: client_id, at, state, .. } = *member;
-            self.on_told(&Player { client_id, at, state }, tick);
+    pub(super) fn take_in_members(&mut self, header: &SnapshotHeader, telling: Telling<'_>) {
+        let told = header.tick;
+        self.newest = self.newest.max(told);
+        telling.departed.iter().filter(|left| left.to.is_none()).for_each(|gone| self.on_gone(gone.id, told));
+        for (member, hint) in telling.members.iter().zip(telling.hints) {
+            *hint = self.on_told(*hint, &known(member, told));
         }
-        self.tidy_after(header, members.len(), period_ns);
+        self.drop_awaited(await_for(header, telling.members.len(), self.period_ns));
+        self.tidy_after(header, telling.members.len());
     }
 
-    fn tidy_after(&mut self, header: &SnapshotHeader, told: usize, period_ns: u64) {
+    /// Someone is no longer where it was told to be. A player who left while the acknowledgement of its entering was
+    /// on its way is named nowhere: the server starts from a baseline without it.
+    pub(super) fn on_missing(&mut self, missing: Missing) {
+        let Missing { id, hint, since } = missing;
+        let is_told_of_since = self.table.row_near(hint, id).is_none_or(|known| known.told >= since);
+        if !is_told_of_since && self.awaited.len() < Self::PLAYERS_MAX {
+            self.awaited.push_back((since, id));
+        }
+    }
+
+    fn drop_awaited(&mut self, ticks: u64) {
+        while let Some(&(since, id)) = self.awaited.front().filter(|front| self.newest.since(front.0) > ticks)
+        {
+            self.awaited.pop_front();
+            if self.table.row(id).is_some_and(|known| known.told < since) {
+                self.on_gone(id, since);
+            }
+        }
+    }
+
+    fn tidy_after(&mut self, header: &SnapshotHeader, told: usize) {
         if self.newest >= self.next_tidy {
-            self.tidy(forget_after(header, told, period_ns));
+            self.tidy(forget_after(header, told, self.period_ns));
         }
     }
 
     fn on_gone(&mut self, client_id: u32, tick: Tick) {
-        if self.players.get(&client_id).is_some_and(|known| known.told < tick) {
-            self.players.remove(&client_id);
-        }
+        self.table.remove_older(client_id, tick);
         if self.gone.len() < Self::PLAYERS_MAX {
             let told = self.gone.entry(client_id).or_insert(tick);
             *told = tick.max(*told);
         }
     }
 
-    fn on_told(&mut self, player: &Player, told: Tick) {
-        if self.gone.get(&player.client_id).is_some_and(|gone| *gone >= told) {
-            return;
+    /// Takes in what was told of a player whose row may be at `hint`; says where it is.
+    #[inline(always)]
+    fn on_told(&mut self, hint: u32, news: &KnownPlayer) -> u32 {
+        match self.table.renew(hint, news, self.spacing) {
+            Table::NOWHERE => self.on_newcomer(news),
+            place => place,
         }
-        let news = KnownPlayer { player: *player, told };
-        let is_full = self.players.len() >= Self::PLAYERS_MAX;
-        match self.players.get_mut(&player.client_id) {
-            Some(known) if known.told < told => *known = news,
-            None if !is_full => {
-                self.players.insert(player.client_id, news);
-            }
-            _ => {}
-        }
+    }
+
+    #[cold]
+    fn on_newcomer(&mut self, news: &KnownPlayer) -> u32 {
+        let gone = self.gone.get(&news.player.client_id);
+        if gone.is_some_and(|gone| *gone >= news.told) { Table::NOWHERE } else { self.table.insert(news) }
     }
 
     /// Forgets whom it has not been told of for so many ticks.
     fn tidy(&mut self, forget_after: u64) {
         let newest = self.newest;
-        self.players.retain(|_, known| newest.since(known.told) <= forget_after);
+        self.table.retain(|known| newest.since(known.told) <= forget_after);
         self.gone.retain(|_, told| newest.since(*told) <= forget_after);
         self.next_tidy = Tick(newest.0.saturating_add(forget_after / 8 + 1));
     }
+}
+
+#[inline(always)]
+fn known(member: &Member, told: Tick) -> KnownPlayer {
+    let Member { id: client_id, at, state, motion, kind } = *member;
+    KnownPlayer { player: Player { client_id, at, state }, told, motion, kind }
 }
 
 /// In ticks: two seconds, or twice the time in which a full turn through all players may take.
@@ -151,6 +237,12 @@ fn forget_after(header: &SnapshotHeader, told: usize, period_ns: u64) -> u64 {
     seconds.max(2 * turn)
 }
 
+/// In ticks: a second, or twice the time of a full turn through all players.
+fn await_for(header: &SnapshotHeader, told: usize, period_ns: u64) -> u64 {
+    let second = KnownWorld::AWAIT_NS / period_ns.max(1);
+    second.max(2 * u64::from(header.players) / (told as u64).max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,11 +250,17 @@ mod tests {
 
     const PERIOD_NS: u64 = 100_000_000;
 
+    fn world() -> KnownWorld {
+        let mut world = KnownWorld::new(&Secret::from_seed(1), None);
+        world.set_period(PERIOD_NS);
+        world
+    }
+
     fn told(world: &mut KnownWorld, tick: u64, players: &[(u32, i32)], gone: &[u32]) {
         let header = SnapshotHeader { tick: Tick(tick), players: 2, ..SnapshotHeader::default() };
         let player = |&(client_id, x): &(u32, i32)| Player { client_id, at: Position { x, y: 0 }, state: 0 };
         let players = players.iter().map(player).collect();
-        world.take_in(&PlainSnapshot { header, gone: gone.to_vec(), players }, PERIOD_NS);
+        world.take_in(&PlainSnapshot { header, gone: gone.to_vec(), players });
     }
 
     fn x_of(world: &KnownWorld, client_id: u32) -> Option<i32> {
@@ -171,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_late_snapshot_sets_nobody_back_and_brings_nobody_back() {
-        let mut world = KnownWorld::new(&Secret::from_seed(1));
+        let mut world = world();
         told(&mut world, 10, &[(1, 100), (2, 100)], &[]);
         told(&mut world, 12, &[(1, 120)], &[2]);
         told(&mut world, 11, &[(1, 110), (2, 110)], &[]);
@@ -182,11 +280,42 @@ mod tests {
 
     #[test]
     fn whom_nobody_speaks_of_for_two_seconds_is_forgotten() {
-        let mut world = KnownWorld::new(&Secret::from_seed(1));
+        let mut world = world();
         told(&mut world, 1, &[(1, 1), (2, 1)], &[]);
         (2..=21).for_each(|tick| told(&mut world, tick, &[(1, 1)], &[]));
         assert_eq!(x_of(&world, 2), Some(1));
         (22..=26).for_each(|tick| told(&mut world, tick, &[(1, 1)], &[]));
         assert_eq!((x_of(&world, 1), x_of(&world, 2)), (Some(1), None));
+    }
+
+    #[test]
+    fn who_is_missing_is_waited_for_and_then_gone() {
+        let mut world = world();
+        told(&mut world, 10, &[(1, 1), (2, 1), (3, 1)], &[]);
+        for id in [2, 3] {
+            world.on_missing(Missing { id, hint: Table::NOWHERE, since: Tick(11) });
+        }
+        let header = |tick| SnapshotHeader { tick: Tick(tick), players: 3, ..SnapshotHeader::default() };
+        let mut take_in = |tick, ids: &[u32]| {
+            let members: Vec<Member> = ids.iter().map(|&id| Member { id, ..Member::default() }).collect();
+            let mut hints = vec![Table::NOWHERE; ids.len()];
+            let telling = Telling { members: &members, hints: &mut hints, departed: &[] };
+            world.take_in_members(&header(tick), telling);
+            (x_of(&world, 2).is_some(), x_of(&world, 3).is_some())
+        };
+        assert_eq!(take_in(15, &[1, 3]), (true, true));
+        assert_eq!(take_in(21, &[1]), (true, true), "a second has not gone by");
+        assert_eq!(take_in(22, &[1]), (false, true), "3 was told of in time");
+        assert_eq!(take_in(10, &[2]), (false, true), "what is older does not bring it back");
+        assert_eq!(take_in(12, &[2]), (true, true), "what is newer does");
+    }
+
+    #[test]
+    fn no_more_are_waited_for_than_are_known() {
+        let mut world = world();
+        told(&mut world, 10, &[(1, 1)], &[]);
+        let missing = Missing { id: 1, hint: 0, since: Tick(11) };
+        (0..=KnownWorld::PLAYERS_MAX).for_each(|_| world.on_missing(missing));
+        assert_eq!(world.awaited.len(), KnownWorld::PLAYERS_MAX);
     }
 }

@@ -2,13 +2,18 @@
 //!
 //! It takes time and datagrams and gives datagrams, like the server core.
 
+mod clock;
 mod frames;
 mod known;
+mod table;
+mod trail;
 
 use std::time::{Duration, Instant};
 
+use clock::TickClock;
 use frames::Frames;
 pub use known::{KnownPlayer, KnownWorld};
+pub use trail::RenderTime;
 
 use crate::config::PROOF_LIFETIME;
 use crate::secret::Secret;
@@ -28,6 +33,9 @@ const _: () = assert!(PROOF_USED_FOR.as_millis() < PROOF_LIFETIME.as_millis() / 
 /// So many snapshots must stay away before that counts as silence: at 1 Hz, one comes a second at best.
 const SILENCE_PERIODS_MIN: u32 = 4;
 
+/// Nothing that is shown trails farther, whatever is asked for.
+const DELAY_MAX: Duration = Duration::from_secs(10);
+
 /// How a [`Client`] plays.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientConfig {
@@ -41,12 +49,22 @@ pub struct ClientConfig {
     /// Whether it takes in the whole of a snapshot. Without, it reads the header and acknowledges, and knows
     /// nobody: what a load tool can afford for ten thousand clients.
     pub decode: bool,
+    /// How far what is shown trails the newest that could be known, 10 s at most: as long as two or three snapshots
+    /// may be late or lost. `None` if nobody asks where players are between ticks, which saves 200 bytes for each.
+    pub interpolation: Option<Duration>,
 }
 
 impl ClientConfig {
-    /// The defaults for a client id: compact snapshots, and hello again after a second of silence.
+    /// The defaults for a client id: compact snapshots, hello again after a second of silence, and what is shown trails
+    /// by 100 ms.
     pub fn new(client_id: u32) -> Self {
-        Self { client_id, encoding: Encoding::default(), silence: Duration::from_secs(1), decode: true }
+        Self {
+            client_id,
+            encoding: Encoding::default(),
+            silence: Duration::from_secs(1),
+            decode: true,
+            interpolation: Some(Duration::from_millis(100)),
+        }
     }
 }
 
@@ -93,6 +111,7 @@ pub struct BlockTotals {
 /// - Datagrams out: [`Client::poll`] whenever something has come in, and at least every 100 ms: it writes a
 ///   hello when one is due. [`Client::move_to`] and [`Client::leave`] write theirs at once.
 /// - To look: [`Client::phase`], [`Client::world`], [`Client::welcome`], [`Client::applied`].
+/// - To show: [`Client::render_time`] once a picture, and [`KnownWorld::position_at`] with it.
 ///
 /// Whatever the datagrams say, it does not panic, and its memory stays within [`KnownWorld::PLAYERS_MAX`].
 #[derive(Debug)]
@@ -112,6 +131,7 @@ pub struct Client {
     header: Option<SnapshotHeader>,
     ack: Ack,
     world: KnownWorld,
+    clock: Option<TickClock>,
     frames: Frames,
     blocks: BlockTotals,
     ignored: u64,
@@ -141,7 +161,8 @@ impl Client {
             sequence: 0,
             header: None,
             ack: Ack::default(),
-            world: KnownWorld::new(secret),
+            world: KnownWorld::new(secret, delay(&config)),
+            clock: None,
             frames: Frames::new(),
             blocks: BlockTotals::default(),
             ignored: 0,
@@ -236,6 +257,13 @@ impl Client {
         &self.world
     }
 
+    /// The time to show now: the server's tick clock, as the quickest snapshots lately tell it, less what
+    /// [`ClientConfig::interpolation`] says. It never goes backwards in an epoch of the server, as long as `now` does
+    /// not. `None` without interpolation, and before the first snapshot.
+    pub fn render_time(&self, now: Instant) -> Option<RenderTime> {
+        Some(self.clock?.render_time(now, delay(&self.config)?))
+    }
+
     /// What its compact snapshots have told so far.
     pub fn blocks(&self) -> BlockTotals {
         self.blocks
@@ -282,10 +310,12 @@ impl Client {
         }
         if self.welcome.is_none_or(|before| before.epoch != welcome.epoch) {
             self.world.clear();
+            self.clock = None;
             self.frames.clear();
             self.ack = Ack::default();
         }
         self.welcome = Some(welcome);
+        self.world.set_period(welcome.period_ns);
         self.sequence = 0;
         self.header = None;
         self.heard = now;
@@ -322,19 +352,19 @@ impl Client {
 
     /// Makes the known world as new as the snapshot. False if it cannot be decoded; then nothing has changed.
     fn take_in(&mut self, bytes: &[u8]) -> bool {
-        let period_ns = self.welcome.map_or(1, |welcome| welcome.period_ns);
         if let Some(compact) = wire::compact_snapshot(bytes) {
             let taken = self.frames.take_in(&compact);
             if taken == Ok(true) {
-                let (members, departed) = (self.frames.told(compact.header.tick), self.frames.departed());
+                let telling = self.frames.telling(compact.header.tick);
                 self.blocks.bytes += compact.blocks.len() as u64;
-                self.blocks.players += members.len() as u64;
-                self.world.take_in_members(&compact.header, members, departed, period_ns);
+                self.blocks.players += telling.members.len() as u64;
+                self.world.take_in_members(&compact.header, telling);
+                self.frames.missing(compact.header.tick, |missing| self.world.on_missing(missing));
             }
             return taken.is_ok();
         }
         match wire::decode_server(bytes) {
-            Ok(FromServer::Plain(snapshot)) => self.world.take_in(&snapshot, period_ns),
+            Ok(FromServer::Plain(snapshot)) => self.world.take_in(&snapshot),
             _ => return false,
         }
         true
@@ -348,10 +378,27 @@ impl Client {
     fn on_header(&mut self, now: Instant, header: &SnapshotHeader) {
         self.heard = now;
         self.ack = acknowledge(self.ack, header.tick);
+        self.set_clock(now, header.tick);
         if self.header.is_none_or(|newest| header.tick > newest.tick) {
             self.header = Some(*header);
         }
     }
+
+    fn set_clock(&mut self, now: Instant, tick: Tick) {
+        let period_ns = self.welcome.map_or(1, |welcome| welcome.period_ns);
+        match &mut self.clock {
+            Some(clock) => clock.on_snapshot(now, tick),
+            None if self.config.interpolation.is_some() => {
+                self.clock = Some(TickClock::new(now, tick, period_ns));
+            }
+            None => {}
+        }
+    }
+}
+
+/// How far what is shown trails.
+fn delay(config: &ClientConfig) -> Option<Duration> {
+    config.interpolation.map(|delay| delay.min(DELAY_MAX))
 }
 
 /// `ack`, and the snapshot of `tick` too.

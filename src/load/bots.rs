@@ -158,7 +158,8 @@ impl<'a> Fleet<'a> {
         let bots = sockets.into_iter().enumerate().map(|(index, socket)| {
             let client_id = config.first_id + index as u32;
             let decode = index % stride == 0;
-            let client = ClientConfig { encoding: config.encoding, decode, ..ClientConfig::new(client_id) };
+            let (encoding, interpolation) = (config.encoding, None);
+            let client = ClientConfig { encoding, decode, interpolation, ..ClientConfig::new(client_id) };
             let joins_at = now + Duration::from_secs(1) / HELLOS_PER_SECOND * index as u32;
             Bot::new(client, &secret.derive(&format!("bot {client_id}")), socket, joins_at)
         });

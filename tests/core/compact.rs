@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tickcast::config::Config;
+use tickcast::wire::MOVE_BYTES;
 
 use crate::draw::Draw;
 use crate::pair::{Fate, Net, Way, at};
@@ -108,4 +109,25 @@ fn one_who_leaves_is_gone_for_everyone_though_every_third_datagram_is_lost() {
             "seat {seat}"
         );
     }
+}
+
+#[test]
+fn one_who_leaves_before_its_entering_is_acknowledged_is_no_ghost_for_long() {
+    let mut net = crowd(20, 1_200);
+    let place = |seat: usize| (seat as i32 * 50, seat as i32);
+    (0..20).for_each(|_| walk(&mut net, place));
+    let visitor = net.join(77);
+    let is_visitors = |bytes: &[u8]| bytes.len() != MOVE_BYTES || bytes[4..8] == [77, 0, 0, 0];
+    let fate = |arrives: bool| if arrives { Fate::Arrives } else { Fate::Lost };
+    net.weather(move |way, bytes| fate(way == Way::ToClient || is_visitors(bytes)));
+    (0..2).for_each(|_| walk(&mut net, place));
+    net.leave(visitor);
+    (0..2).for_each(|_| walk(&mut net, place));
+    net.weather(|_, _| Fate::Arrives);
+    (0..10).for_each(|_| walk(&mut net, place));
+    assert_eq!(net.true_at(77), None);
+    assert!(net.known_at(0, 77).is_some(), "nobody names it: a ghost");
+    (0..25).for_each(|_| walk(&mut net, place));
+    assert_eq!(net.known_at(0, 77), None, "within a second and a bit");
+    assert_eq!(net.known(0).len(), 20, "everyone else is there");
 }

@@ -9,3 +9,4 @@ mod ledger;
 mod moving;
 mod pair;
 mod properties;
+mod showing;

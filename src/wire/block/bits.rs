@@ -75,6 +75,7 @@ impl<'a> BitWriter<'a> {
 ///
 /// Past the end it reads zeros and remembers it ([`BitReader::is_overrun`]), so that a caller may check once.
 /// Every loop over it must be bounded by something else.
+#[derive(Clone, Copy)]
 pub(super) struct BitReader<'a> {
     bytes: &'a [u8],
     next: usize,

@@ -28,12 +28,14 @@ pub struct Unpacked {
     pub members: Vec<Member>,
     /// Those of the baseline who have left.
     pub departed: Vec<Departure>,
+    /// Which of the baseline's they are, the first by the lowest bit. All others are the first members now.
+    pub left: u64,
 }
 
 impl Unpacked {
     /// Room for any block.
     pub fn new() -> Self {
-        Self { members: Vec::with_capacity(MEMBERS_MAX), departed: Vec::with_capacity(MEMBERS_MAX) }
+        Self { members: Vec::with_capacity(MEMBERS_MAX), departed: Vec::with_capacity(MEMBERS_MAX), left: 0 }
     }
 }
 
@@ -76,9 +78,13 @@ fn take_body(
     let [has_left, has_entered, has_motion, has_state] = std::array::from_fn(|_| bits.take_flag());
     out.members.clear();
     out.departed.clear();
-    let left = if has_left { take_departed(bits, was, cluster_bits, &mut out.departed)? } else { 0 };
-    let stay = was.iter().enumerate().filter(|(index, _)| left >> index & 1 == 0);
-    out.members.extend(stay.map(|(_, &member)| member));
+    out.left = if has_left { take_departed(bits, was, cluster_bits, &mut out.departed)? } else { 0 };
+    if out.left == 0 {
+        out.members.extend_from_slice(was);
+    } else {
+        let stay = was.iter().enumerate().filter(|(index, _)| out.left >> index & 1 == 0);
+        out.members.extend(stay.map(|(_, &member)| member));
+    }
     if has_motion {
         take_motions(bits, &mut out.members)?;
     }
@@ -139,12 +145,27 @@ fn take_residuals(bits: &mut BitReader, members: &mut [Member], age: i32) -> Opt
         _ if bits.take_flag() => bits.take_subset(members.len())?,
         _ => u64::MAX,
     };
-    let table = Table::numbered(number);
-    for (index, member) in members.iter_mut().enumerate() {
-        let [x, y] = if movers >> index & 1 == 1 { take_ranks(bits, table)? } else { [0, 0] };
+    let mut ranks = [[0; 2]; MEMBERS_MAX];
+    if movers != 0 {
+        take_all_ranks(bits, Table::numbered(number), movers, ranks.get_mut(..members.len())?)?;
+    }
+    for (member, [x, y]) in members.iter_mut().zip(ranks) {
         let led = led_by(member.motion, ticks);
         member.at = place_at(member.at, [way_of(x, led[0]), way_of(y, led[1])]);
     }
+    Some(())
+}
+
+/// The ranks of the movers; those of the others stay.
+fn take_all_ranks(bits: &mut BitReader, table: Table, movers: u64, all: &mut [[u32; 2]]) -> Option<()> {
+    // A copy that no call borrows is kept in registers.
+    let mut reader = *bits;
+    for (index, ranks) in all.iter_mut().enumerate() {
+        if movers >> index & 1 == 1 {
+            *ranks = take_ranks(&mut reader, table)?;
+        }
+    }
+    *bits = reader;
     Some(())
 }
 
@@ -154,20 +175,20 @@ fn take_ranks(bits: &mut BitReader, Table { shift, shape }: Table) -> Option<[u3
     bits.skip(len);
     let mut high = [symbol & 3, symbol >> 2];
     if high[0].max(high[1]) == 3 {
-        take_excess(bits, &mut high, shape.excess_bits)?;
+        (*bits, high) = take_excess(*bits, high, shape.excess_bits)?;
     }
-    Some(high.map(|part| part << shift | bits.take(shift)))
+    Some(if shift == 0 { high } else { high.map(|part| part << shift | bits.take(shift)) })
 }
 
 #[inline(never)]
-fn take_excess(bits: &mut BitReader, high: &mut [u32; 2], excess_bits: u32) -> Option<()> {
-    for part in high {
+fn take_excess(mut bits: BitReader, mut high: [u32; 2], excess_bits: u32) -> Option<(BitReader, [u32; 2])> {
+    for part in &mut high {
         if *part == 3 {
             let excess = (bits.take_gamma()? - 1) << excess_bits | bits.take(excess_bits);
             *part = excess.checked_add(3)?;
         }
     }
-    Some(())
+    Some((bits, high))
 }
 
 fn take_entered(bits: &mut BitReader, was: &[Member], members: &mut Vec<Member>) -> Option<()> {
@@ -179,15 +200,36 @@ fn take_entered(bits: &mut BitReader, was: &[Member], members: &mut Vec<Member>)
     let is_special = bits.take_flag();
     let origin =
         origin_of(was).unwrap_or_else(|| Position { x: bits.take(32) as i32, y: bits.take(32) as i32 });
+    let mut sieve = Sieve::default();
+    for member in &*members {
+        sieve.is_caught(member.id);
+    }
     for _ in 0..count {
         let id = bits.take(id_width);
         let offset = [bits.take(place_width), bits.take(place_width)].map(unzigzag);
         let motion = take_motion(bits, motion_width)?;
         let (kind, state) = if is_special { (bits.take(8) as u8, bits.take(32)) } else { (0, 0) };
-        if bits.is_overrun() || members.iter().any(|member| member.id == id) {
+        let is_twice = sieve.is_caught(id) && members.iter().any(|member| member.id == id);
+        if bits.is_overrun() || is_twice {
             return None;
         }
         members.push(Member { id, at: place_at(origin, offset), state, motion, kind });
     }
     Some(())
+}
+
+/// Catches every id that comes twice, and one in twenty of the others: these alone need a closer look.
+#[derive(Default)]
+struct Sieve([u64; 16]);
+
+impl Sieve {
+    /// Whether an id, or one that looks like it, has come before.
+    fn is_caught(&mut self, id: u32) -> bool {
+        // The highest ten bits of a product with 2^32 divided by the golden ratio (Knuth).
+        let hash = id.wrapping_mul(0x9E37_79B1) >> 22;
+        let (word, bit) = (&mut self.0[(hash / 64) as usize], 1 << (hash % 64));
+        let is_caught = *word & bit != 0;
+        *word |= bit;
+        is_caught
+    }
 }
