@@ -12,7 +12,7 @@ const NEWEST_MAX: usize = 8;
 
 /// A lead may fill this part of a datagram. What is left is for those who fall behind: whose blocks lead from older
 /// baselines, and who should be told as much all the same, to follow again.
-pub(super) const FILL_PERCENT: usize = 97;
+pub(super) const FILL_PERCENT: usize = 96;
 
 /// The blocks of a snapshot without its header.
 #[derive(Clone, Copy, Debug, Default)]

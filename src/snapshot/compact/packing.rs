@@ -9,6 +9,9 @@ use crate::wire::{PARTIAL_FLAG, Tick};
 /// Near clusters may take this part of a snapshot; the rest, and what they leave, is for all others in turn.
 const NEAR_PERCENT: usize = 75;
 
+/// What was lost may take this part of a snapshot.
+const LOST_PERCENT: usize = 25;
+
 /// Most lost clusters that are looked at in one snapshot, to be told again.
 const LOST_PER_SNAPSHOT: usize = 32;
 
@@ -135,13 +138,17 @@ impl<'a, 's> Packing<'a, 's> {
     /// What is near, what was lost, and the clusters whose turn it is.
     pub(super) fn tell_all(&mut self, agenda: &Agenda) {
         if self.to.records.turns.is_starved() {
-            self.lost();
+            self.lost(1);
         }
         self.near();
-        self.lost();
+        let before_lost = self.stock.clusters.len();
+        let all = self.limit;
+        self.limit = all.min(self.out.len() + (all - self.start) * LOST_PERCENT / 100);
+        self.lost(LOST_PER_SNAPSHOT);
+        self.limit = all;
+        self.to.records.turns.note_waiting(self.stock.clusters.len() > before_lost);
         self.far(agenda);
         self.rest_of_near();
-        self.to.records.turns.end();
     }
 
     /// Whether it has told of anything.
@@ -176,9 +183,8 @@ impl<'a, 's> Packing<'a, 's> {
         seated.clusters().iter().for_each(|&cluster| _ = self.tell(cluster));
     }
 
-    /// What was lost on its way, before its next turn.
-    fn lost(&mut self) {
-        let mut looks = LOST_PER_SNAPSHOT;
+    /// What was lost on its way, before its next turn; so many clusters are looked at.
+    fn lost(&mut self, mut looks: usize) {
         while let Some(Lost { tick, rest, were_all_due }) = self.to.records.turns.first_lost() {
             let ids = self.stock.marks.len() as u16;
             let mut cluster = if rest.from < ids { rest.from } else { 0 };
@@ -212,7 +218,7 @@ impl<'a, 's> Packing<'a, 's> {
     /// The clusters whose turn it is, from where the turn has got to. The first that finds no room is the first of the
     /// next turn.
     fn far(&mut self, &Agenda { now, due, place, .. }: &Agenda) {
-        let next = self.to.records.turns.next(place);
+        let next = self.to.records.turns.visit_from(now, place);
         let from = due.partition_point(|&cluster| cluster < next);
         let mut in_turn = due[from..].iter().chain(&due[..from]);
         match in_turn.position(|&cluster| !self.tell(cluster)) {

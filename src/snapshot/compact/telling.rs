@@ -1,19 +1,12 @@
 //! What one peer is sent in a tick: what the lead of its cluster is told, or a snapshot of its own.
 
 use super::ages::Ages;
-use super::blocks::GRID_TICKS;
 use super::graves::Graves;
 use super::lead::{FILL_PERCENT, Lead};
 use super::near::Seats;
 use super::packing::{Agenda, Listener, Packing, Stock};
 use super::records::Records;
 use super::told::Told;
-use super::turn::{Lost, Stretch};
-use crate::wire::Tick;
-
-/// A cluster that the peer knows as it was so many ticks ago need not be told at once. A multiple of the ticks between
-/// two visits of a place on the grid.
-const FRESH_TICKS: u64 = 2 * GRID_TICKS;
 
 /// One snapshot, behind its header.
 ///
@@ -61,16 +54,16 @@ impl Telling<'_, '_> {
         true
     }
 
-    /// Sends what its own records say.
+    /// Sends what its own records say. Where it could follow the lead soon, its turn goes along with the lead's.
     pub(super) fn own(&mut self, lead: Option<&Lead>, seats: Seats, all_in: Ages) {
         let place = self.agenda.place;
         let has_followed = self.told.begin_own(seats, lead.map(|lead| &lead.records), all_in);
         let lead = lead.filter(|lead| lead.is_told());
-        let room = (self.limit - self.start) * 100;
-        let has_time = self.told.records.turns.first_lost().is_none();
-        let would_follow = lead.filter(|_| has_time && room >= self.agenda.body_bytes * FILL_PERCENT);
-        if let Some(lead) = lead.filter(|_| has_followed).or(would_follow) {
-            self.join_turn(place, lead.visit().from, all_in.contains(0));
+        let has_room = (self.limit - self.start) * 100 >= self.agenda.body_bytes * FILL_PERCENT;
+        let turns = &mut self.told.records.turns;
+        let joined = lead.filter(|_| has_followed || has_room && turns.may_join(place));
+        if let Some(lead) = joined {
+            turns.set_next(place, lead.visit().from);
         }
         let to = Listener {
             heard: self.told.arrived(),
@@ -79,30 +72,7 @@ impl Telling<'_, '_> {
             takes_parts: true,
         };
         Packing::new(self.stock, to, self.out, self.start, self.limit).tell_all(self.agenda);
-        if let Some(lead) = lead {
-            self.told.end_own(&lead.records);
-        }
-        if let Some(lead) = would_follow {
-            self.leave_out(lead.visit(), all_in.contains(0));
-        }
-    }
-
-    /// Goes on with its turn where the lead does. What it thereby passes over comes before, unless it is fresh.
-    fn join_turn(&mut self, place: usize, from: u16, were_all_due: bool) {
-        let turns = &mut self.told.records.turns;
-        let rest = Stretch { from: turns.next(place), to: from };
-        let tick = Tick(self.agenda.now.0.saturating_sub(FRESH_TICKS));
-        turns.put_first(Lost { tick, rest, were_all_due });
-        turns.set_next(place, from);
-    }
-
-    /// Of what the lead is told in turn, the rest that found no room comes before the next turn.
-    fn leave_out(&mut self, of: Stretch, were_all_due: bool) {
-        let turns = &mut self.told.records.turns;
-        let told = turns.visit(self.agenda.now);
-        if !told.covers(of) {
-            let rest = if told.is_empty() { of } else { Stretch { from: told.to, to: of.to } };
-            turns.put_first(Lost { tick: self.agenda.now, rest, were_all_due });
-        }
+        let covers = lead.is_some_and(|lead| self.told.end_own(&lead.records));
+        self.told.records.turns.set_behind(place, joined.is_some() && !covers);
     }
 }

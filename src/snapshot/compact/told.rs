@@ -185,9 +185,11 @@ impl Told {
         has_followed
     }
 
-    /// Notes whether its own snapshot told of all that the lead's did.
-    pub(super) fn end_own(&mut self, lead: &Records) {
-        self.covers |= Ages(self.records.covers(lead).into());
+    /// Whether its own snapshot told of all that the lead's did.
+    pub(super) fn end_own(&mut self, lead: &Records) -> bool {
+        let covers = self.records.covers(lead);
+        self.covers |= Ages(covers.into());
+        covers
     }
 }
 

@@ -46,11 +46,38 @@ pub(super) struct Lost {
 /// Parts of turns that wait to be told again; what else was lost comes when its turn does.
 const LOST_MAX: usize = 4;
 
-/// A peer's turns through all clusters: one for each place on the grid.
+/// A turn that takes longer begins anew: what it told first should be told again while a block may lead from there.
+/// That is far shorter than what stands alone, and so the turn gets farther each time, until it is quick.
+const TURN_TICKS: u64 = 28;
+
+/// A turn begins anew so often at most, and only if it has got farther than before: its end comes, however small the
+/// datagrams.
+const BEGINNINGS_MAX: u8 = 8;
+
+/// One of the turns.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    /// Where the next visit begins.
+    next: u16,
+    began: Tick,
+    /// How often it has begun, and how far it has got.
+    beginnings: u8,
+    reached: u16,
+    /// How long the one before took.
+    took: u64,
+    /// Whether the last visit told of less than the lead that it went along with.
+    is_behind: bool,
+}
+
+impl Turn {
+    const FIRST: Turn =
+        Turn { next: 0, began: Tick(0), beginnings: 0, reached: 0, took: u64::MAX, is_behind: false };
+}
+
+/// A listener's turns through all clusters: one for each place on the grid.
 #[derive(Clone, Debug)]
 pub(super) struct Turns {
-    /// Where the next visit begins.
-    next: [u16; GRID_TICKS as usize],
+    turns: [Turn; GRID_TICKS as usize],
     /// By tick, modulo [`AGES`].
     visits: [Stretch; AGES as usize],
     lost: [Lost; LOST_MAX],
@@ -60,21 +87,39 @@ pub(super) struct Turns {
 
 impl Turns {
     pub(super) const NONE: Turns = Turns {
-        next: [0; GRID_TICKS as usize],
+        turns: [Turn::FIRST; GRID_TICKS as usize],
         visits: [Stretch { from: 0, to: 0 }; AGES as usize],
         lost: [Lost { tick: Tick(0), rest: Stretch { from: 0, to: 0 }, were_all_due: false }; LOST_MAX],
         lost_len: 0,
         is_starved: false,
     };
 
-    /// The cluster with which the turn at `place` on the grid goes on.
-    pub(super) fn next(&self, place: usize) -> u16 {
-        self.next[place]
+    /// The turn at `place` on the grid goes on with this cluster.
+    pub(super) fn set_next(&mut self, place: usize, cluster: u16) {
+        self.turns[place].next = cluster;
     }
 
-    /// The next turn at `place` on the grid begins with this cluster.
-    pub(super) fn set_next(&mut self, place: usize, cluster: u16) {
-        self.next[place] = cluster;
+    /// Whether the turn at `place` may go on elsewhere: it is so quick that what it passes over has not long to wait.
+    /// After a visit that fell behind it goes on by itself once, lest something be passed over again and again.
+    pub(super) fn may_join(&self, place: usize) -> bool {
+        let turn = &self.turns[place];
+        turn.took <= TURN_TICKS / 2 && !turn.is_behind && self.lost_len == 0
+    }
+
+    /// Notes whether the visit that went along with a lead told of less.
+    pub(super) fn set_behind(&mut self, place: usize, is_behind: bool) {
+        self.turns[place].is_behind = is_behind;
+    }
+
+    /// Begins a visit; gives the cluster that comes first.
+    pub(super) fn visit_from(&mut self, now: Tick, place: usize) -> u16 {
+        let turn = &mut self.turns[place];
+        let gets_on = turn.next > turn.reached && turn.beginnings < BEGINNINGS_MAX;
+        if now.since(turn.began) > TURN_TICKS && gets_on {
+            let beginnings = turn.beginnings + 1;
+            *turn = Turn { next: 0, began: now, beginnings, reached: turn.next, ..*turn };
+        }
+        turn.next
     }
 
     /// What the visit of `tick` told of.
@@ -88,14 +133,18 @@ impl Turns {
             let at = index(Tick(now.0 - age));
             self.visits[at] = other.visits[at];
         }
-        self.next = other.next;
+        self.turns = other.turns;
         self.is_starved = other.is_starved;
     }
 
     /// The visit of `now` told of this stretch.
     pub(super) fn note(&mut self, now: Tick, place: usize, told: Stretch) {
         self.visits[index(now)] = told;
-        self.next[place] = if told == Stretch::ALL { 0 } else { told.to };
+        let turn = &mut self.turns[place];
+        if told == Stretch::ALL || told.to < told.from {
+            *turn = Turn { began: now, took: now.since(turn.began), ..Turn::FIRST };
+        }
+        turn.next = if told == Stretch::ALL { 0 } else { told.to };
     }
 
     /// The visit of `now` found no room for its first cluster. That is told before its next turn, which goes on behind
@@ -103,7 +152,7 @@ impl Turns {
     pub(super) fn note_starved(&mut self, now: Tick, place: usize, first: u16) {
         let rest = Stretch { from: first, to: first + 1 };
         let is_queued = self.put_first(Lost { tick: now, rest, were_all_due: true });
-        self.next[place] = first + u16::from(is_queued);
+        self.turns[place].next = first + u16::from(is_queued);
     }
 
     /// A snapshot begins that has told of nothing yet.
@@ -128,12 +177,12 @@ impl Turns {
         None
     }
 
-    /// A snapshot ends. What still waits to be told again comes before all others in the next.
-    pub(super) fn end(&mut self) {
-        self.is_starved = self.lost_len > 0;
+    /// Notes whether something waits to be told again and nothing of it found room.
+    pub(super) fn note_waiting(&mut self, got_on: bool) {
+        self.is_starved = self.lost_len > 0 && !got_on;
     }
 
-    /// Whether what waits is to come before the near ones, which left no room last time.
+    /// Whether one of those that wait is to come before the near ones, which left no room last time.
     pub(super) fn is_starved(&self) -> bool {
         self.is_starved
     }
@@ -144,7 +193,7 @@ impl Turns {
     }
 
     /// This is to be told before the next turn. False if too much waits for that already.
-    pub(super) fn put_first(&mut self, lost: Lost) -> bool {
+    fn put_first(&mut self, lost: Lost) -> bool {
         let has_room = !lost.rest.is_empty() && usize::from(self.lost_len) < LOST_MAX;
         if has_room {
             self.lost[usize::from(self.lost_len)] = lost;
