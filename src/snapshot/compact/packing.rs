@@ -1,7 +1,7 @@
 //! One snapshot while it is put together: which blocks go into it, and in which order.
 
 use super::ages::Ages;
-use super::blocks::{self, Base, Block, Blocks, Part, Source};
+use super::blocks::{Base, Block, Blocks, Part, Source};
 use super::records::Records;
 use super::turn::{Lost, Stretch};
 use crate::wire::{PARTIAL_FLAG, Tick};
@@ -9,11 +9,11 @@ use crate::wire::{PARTIAL_FLAG, Tick};
 /// Near clusters may take this part of a snapshot; the rest, and what they leave, is for all others in turn.
 const NEAR_PERCENT: usize = 75;
 
-/// What was lost may take this part of a snapshot.
-const LOST_PERCENT: usize = 25;
+/// While turns are slow, near clusters take less.
+const SLOW_NEAR_PERCENT: usize = 25;
 
-/// Most lost clusters that are looked at in one snapshot, to be told again.
-const LOST_PER_SNAPSHOT: usize = 32;
+/// What was lost may take this part of a snapshot.
+const LOST_PERCENT: usize = 50;
 
 /// No seat.
 const NO_SEAT: u8 = u8::MAX;
@@ -76,8 +76,9 @@ pub(super) struct Agenda<'a> {
     pub(super) now: Tick,
     /// The clusters whose turn it is, ascending.
     pub(super) due: &'a [u16],
-    /// The place on the grid that they have.
+    /// The place on the grid that they have, if it is not the turn of all.
     pub(super) place: usize,
+    pub(super) all_are_due: bool,
     /// The longest that a snapshot may be without its header.
     pub(super) body_bytes: usize,
 }
@@ -99,6 +100,8 @@ pub(super) struct Packing<'a, 's> {
     out: &'a mut Vec<u8>,
     /// Where in `out` the blocks begin, and how far they may reach.
     start: usize,
+    end: usize,
+    /// How far they may reach for now: `end`, or the end of a share.
     limit: usize,
     /// The ages of all baselines so far.
     ages: Ages,
@@ -117,7 +120,8 @@ impl<'a, 's> Packing<'a, 's> {
     ) -> Self {
         *stock.snapshots += 1;
         stock.clusters.clear();
-        let mut packing = Self { stock, to, out, start, limit, ages: Ages::NONE, lacks_parts: false };
+        let mut packing =
+            Self { stock, to, out, start, end: limit, limit, ages: Ages::NONE, lacks_parts: false };
         packing.mark_near();
         packing
     }
@@ -137,16 +141,15 @@ impl<'a, 's> Packing<'a, 's> {
 
     /// What is near, what was lost, and the clusters whose turn it is.
     pub(super) fn tell_all(&mut self, agenda: &Agenda) {
-        if self.to.records.turns.is_starved() {
-            self.lost(1);
+        let is_starved = self.to.records.turns.is_starved(agenda.place);
+        if is_starved {
+            self.lost(agenda, 100);
         }
-        self.near();
-        let before_lost = self.stock.clusters.len();
-        let all = self.limit;
-        self.limit = all.min(self.out.len() + (all - self.start) * LOST_PERCENT / 100);
-        self.lost(LOST_PER_SNAPSHOT);
-        self.limit = all;
-        self.to.records.turns.note_waiting(self.stock.clusters.len() > before_lost);
+        let is_slow = self.to.records.turns.is_slow(agenda.place);
+        self.near(if is_slow { SLOW_NEAR_PERCENT } else { NEAR_PERCENT });
+        if !is_starved {
+            self.lost(agenda, LOST_PERCENT);
+        }
         self.far(agenda);
         self.rest_of_near();
     }
@@ -162,17 +165,16 @@ impl<'a, 's> Packing<'a, 's> {
     }
 
     /// The peer's own cluster, and its neighbours within their share.
-    fn near(&mut self) {
+    fn near(&mut self, percent: usize) {
         let from = self.out.len();
-        let all = self.limit;
         let seated = self.to.records.near;
         for (seat, &cluster) in seated.clusters().iter().enumerate() {
             self.tell(cluster);
             if seat == 0 {
-                self.limit = all.min(self.start + (all - self.start) * NEAR_PERCENT / 100);
+                self.limit = self.start + (self.end - self.start) * percent / 100;
             }
         }
-        self.limit = all;
+        self.limit = self.end;
         self.stock.near_tally.blocks += seated.clusters().len();
         self.stock.near_tally.bytes += self.out.len() - from;
     }
@@ -183,36 +185,37 @@ impl<'a, 's> Packing<'a, 's> {
         seated.clusters().iter().for_each(|&cluster| _ = self.tell(cluster));
     }
 
-    /// What was lost on its way, before its next turn; so many clusters are looked at.
-    fn lost(&mut self, mut looks: usize) {
-        while let Some(Lost { tick, rest, were_all_due }) = self.to.records.turns.first_lost() {
-            let ids = self.stock.marks.len() as u16;
-            let mut cluster = if rest.from < ids { rest.from } else { 0 };
-            let to = rest.to.min(ids) % ids;
-            let mut is_at_end = false;
-            while !is_at_end && looks > 0 {
-                let was_due = were_all_due || blocks::is_on_grid(cluster, tick);
-                if was_due && self.stock.marks[usize::from(cluster)].is_there {
-                    looks -= 1;
-                    if !self.tell_again(cluster, tick.0) {
-                        break;
-                    }
-                }
-                cluster = (cluster + 1) % ids;
-                is_at_end = cluster == to;
-            }
-            let rest = if is_at_end { Stretch::default() } else { Stretch { from: cluster, to: rest.to } };
-            self.to.records.turns.set_first_lost(rest);
-            if !is_at_end {
-                return;
-            }
+    /// What was lost on its way, or found no room, before its turn comes again.
+    fn lost(&mut self, &Agenda { now, due, place, all_are_due, .. }: &Agenda, percent: usize) {
+        let turns = &self.to.records.turns;
+        let Some((index, Lost { tick, rest })) = turns.first_lost((!all_are_due).then_some(place)) else {
+            return;
+        };
+        self.limit = self.end.min(self.out.len() + (self.end - self.start) * percent / 100);
+        let from = due.partition_point(|&cluster| cluster < rest.from);
+        let mut waiting = due[from..].iter().chain(&due[..from]).copied().peekable();
+        let mut left = rest;
+        while let Some(cluster) = waiting.next_if(|&id| rest.contains(id) && self.is_made_good(id, tick)) {
+            left.from = cluster + 1;
         }
+        let mut told = Stretch { from: left.from, to: left.from };
+        while let Some(cluster) =
+            waiting.next_if(|&id| rest.contains(id) && !self.is_made_good(id, tick) && self.tell(id))
+        {
+            told.to = cluster + 1;
+        }
+        left.from = told.to;
+        let is_at_end = waiting.peek().is_none_or(|&next| !rest.contains(next));
+        let left = if is_at_end { Stretch::default() } else { left };
+        self.limit = self.end;
+        let turns = &mut self.to.records.turns;
+        turns.set_starved(place, !is_at_end && told.is_empty());
+        turns.note_again(now, index, told, left);
     }
 
-    /// Tells of a cluster unless something newer than `tick` has arrived. False if it finds no room.
-    fn tell_again(&mut self, cluster: u16, tick: u64) -> bool {
-        let is_made_good = self.base(cluster).is_some_and(|base| self.now() - u64::from(base.age) > tick);
-        is_made_good || self.tell(cluster)
+    /// Whether something newer than `tick` has arrived.
+    fn is_made_good(&self, cluster: u16, tick: Tick) -> bool {
+        self.base(cluster).is_some_and(|base| self.now() - u64::from(base.age) > tick.0)
     }
 
     /// The clusters whose turn it is, from where the turn has got to. The first that finds no room is the first of the
@@ -251,7 +254,7 @@ impl<'a, 's> Packing<'a, 's> {
         if self.out.len() + block.len() <= self.limit {
             self.push(block);
             self.ages |= Ages(base.map_or(0, |base| 1 << base.age));
-        } else if self.start + block.len() <= self.limit || !self.tell_part(cluster, base) {
+        } else if self.start + block.len() <= self.end || !self.tell_part(cluster, base) {
             return false;
         }
         self.stock.marks[usize::from(cluster)].is_told = true;

@@ -70,7 +70,7 @@ impl Records {
     /// Whether this tick's snapshot tells of all that the other's does, which has the same seats.
     pub(super) fn covers(&self, other: &Records) -> bool {
         self.near.covers(&other.near)
-            && self.turns.visit(self.now).covers(other.turns.visit(self.now))
+            && self.turns.covers(&other.turns, self.now)
             && !self.parts.has_any_now()
     }
 }

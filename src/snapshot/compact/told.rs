@@ -12,8 +12,11 @@ const LOST_AFTER_TICKS: u64 = 8;
 pub(super) const BUDGET_MIN: usize = 256;
 /// What a snapshot that arrived adds to the budget, in bytes.
 const BUDGET_STEP: usize = 16;
-/// What a lost one leaves of it, in percent, at most once in [`LOST_AFTER_TICKS`].
+/// What lost ones leave of it, in percent.
 const BUDGET_KEPT_PERCENT: usize = 85;
+/// At most once in so many ticks, and only if more than one was lost within them: one now and then is lost on any radio
+/// link, however little is sent.
+const CUT_TICKS: u64 = 8;
 
 /// One peer's side of the compact snapshots.
 ///
@@ -21,7 +24,7 @@ const BUDGET_KEPT_PERCENT: usize = 85;
 /// for whoever makes its snapshots, in each tick: `begin`; then either `follow`, if it is sent what the lead of its
 /// cluster is told, or `begin_own` and its records.
 ///
-/// Memory: about 650 bytes, and up to 8 KB for a peer whose datagrams are too small for whole clusters.
+/// Memory: about a kilobyte, and up to 8 KB for a peer whose datagrams are too small for whole clusters.
 #[derive(Clone, Debug)]
 pub struct Told {
     /// The tick of the newest snapshot.
@@ -118,13 +121,13 @@ impl Told {
         if let Some(age) = (self.buried_in & self.arrived).iter().next() {
             self.buried = self.buried.max(buried(age));
         }
-        let due = Ages::below(LOST_AFTER_TICKS + ticks.min(AGES)) & !Ages::below(LOST_AFTER_TICKS);
-        let is_late = Ages::below(self.arrived.least() + 1);
-        self.lost = self.sent & !self.arrived & due & !is_late;
-        if !self.lost.is_empty() && now >= self.next_cut {
+        let missing = self.sent & !self.arrived & !Ages::below(LOST_AFTER_TICKS.max(self.arrived.least()));
+        self.lost = missing & Ages::below(LOST_AFTER_TICKS + ticks.min(AGES));
+        let lately = missing & Ages::below(LOST_AFTER_TICKS + CUT_TICKS);
+        if !self.lost.is_empty() && lately.len() > 1 && now >= self.next_cut {
             let cut = self.budget as usize * BUDGET_KEPT_PERCENT / 100;
             self.budget = cut.max(BUDGET_MIN.min(self.budget_max as usize)) as u32;
-            self.next_cut = Tick(now.0 + LOST_AFTER_TICKS);
+            self.next_cut = Tick(now.0 + CUT_TICKS);
         }
     }
 }
@@ -156,7 +159,7 @@ impl Told {
 
     /// Whether it holds all that the lead was told in the ticks of these ages, and nothing waits to be told again.
     pub(super) fn can_follow(&self, ages: Ages) -> bool {
-        (ages & !self.holds()).is_empty() && self.lost.is_empty() && self.records.turns.first_lost().is_none()
+        (ages & !self.holds()).is_empty() && self.lost.is_empty() && !self.records.turns.has_lost()
     }
 
     /// When it was told at least what the lead of its home was, and has heard it.
@@ -230,7 +233,8 @@ mod tests {
             told.budget()
         };
         assert_eq!(receive(11..60, |_| true), 1_200);
-        let at_some_loss = receive(60..600, |tick| tick % 10 > 0);
+        assert_eq!(receive(60..300, |tick| tick % 20 > 0), 1_200, "one is lost now and then");
+        let at_some_loss = receive(300..600, |tick| tick % 4 > 0);
         assert!((256..1_000).contains(&at_some_loss), "{at_some_loss}");
         assert!(receive(600..1_000, |tick| tick % 2 > 0) < at_some_loss);
         assert_eq!(receive(1_000..1_300, |_| true), 1_200);
@@ -240,6 +244,6 @@ mod tests {
 
     #[test]
     fn a_peer_takes_little_memory() {
-        assert!(size_of::<Told>() <= 672, "{}", size_of::<Told>());
+        assert!(size_of::<Told>() <= 1_024, "{}", size_of::<Told>());
     }
 }

@@ -1,7 +1,7 @@
 //! All clusters in turn: how far a peer's turns have got, and what was told at each of their visits.
 
 use super::ages::{AGES, Ages};
-use super::blocks::GRID_TICKS;
+use super::blocks::{GRID_TICKS, grid_place};
 use crate::wire::Tick;
 
 /// The clusters from one up to, but without, another, by their ids; it may go around at the end.
@@ -33,14 +33,29 @@ impl Stretch {
     }
 }
 
-/// The part of a turn that was lost on its way, as far as it has not been told again.
+/// What one snapshot told in turn.
+#[derive(Clone, Copy, Debug, Default)]
+struct Visit {
+    turn: Stretch,
+    /// What had been lost, or had found no room.
+    again: Stretch,
+}
+
+impl Visit {
+    const NONE: Visit = Visit { turn: Stretch { from: 0, to: 0 }, again: Stretch { from: 0, to: 0 } };
+
+    #[inline(always)]
+    fn contains(self, cluster: u16) -> bool {
+        self.turn.contains(cluster) || self.again.contains(cluster)
+    }
+}
+
+/// The part of a turn that was lost on its way, or found no room, as far as it has not been told again.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Lost {
-    /// When it was told.
+    /// When it was told, or should have been.
     pub(super) tick: Tick,
     pub(super) rest: Stretch,
-    /// Whether every cluster was due then, or only those on the grid.
-    pub(super) were_all_due: bool,
 }
 
 /// Parts of turns that wait to be told again; what else was lost comes when its turn does.
@@ -48,11 +63,14 @@ const LOST_MAX: usize = 4;
 
 /// A turn that takes longer begins anew: what it told first should be told again while a block may lead from there.
 /// That is far shorter than what stands alone, and so the turn gets farther each time, until it is quick.
-const TURN_TICKS: u64 = 28;
+const TURN_TICKS: u64 = 36;
+
+/// A turn so quick may go along with a lead's: what it passes over has not long to wait.
+const QUICK_TICKS: u64 = 16;
 
 /// A turn begins anew so often at most, and only if it has got farther than before: its end comes, however small the
 /// datagrams.
-const BEGINNINGS_MAX: u8 = 8;
+const BEGINNINGS_MAX: u8 = 24;
 
 /// One of the turns.
 #[derive(Clone, Copy, Debug)]
@@ -79,19 +97,19 @@ impl Turn {
 pub(super) struct Turns {
     turns: [Turn; GRID_TICKS as usize],
     /// By tick, modulo [`AGES`].
-    visits: [Stretch; AGES as usize],
+    visits: [Visit; AGES as usize],
     lost: [Lost; LOST_MAX],
     lost_len: u8,
-    is_starved: bool,
+    is_starved: [bool; GRID_TICKS as usize],
 }
 
 impl Turns {
     pub(super) const NONE: Turns = Turns {
         turns: [Turn::FIRST; GRID_TICKS as usize],
-        visits: [Stretch { from: 0, to: 0 }; AGES as usize],
-        lost: [Lost { tick: Tick(0), rest: Stretch { from: 0, to: 0 }, were_all_due: false }; LOST_MAX],
+        visits: [Visit::NONE; AGES as usize],
+        lost: [Lost { tick: Tick(0), rest: Stretch { from: 0, to: 0 } }; LOST_MAX],
         lost_len: 0,
-        is_starved: false,
+        is_starved: [false; GRID_TICKS as usize],
     };
 
     /// The turn at `place` on the grid goes on with this cluster.
@@ -103,7 +121,7 @@ impl Turns {
     /// After a visit that fell behind it goes on by itself once, lest something be passed over again and again.
     pub(super) fn may_join(&self, place: usize) -> bool {
         let turn = &self.turns[place];
-        turn.took <= TURN_TICKS / 2 && !turn.is_behind && self.lost_len == 0
+        turn.took <= QUICK_TICKS && !turn.is_behind && self.lost_len == 0
     }
 
     /// Notes whether the visit that went along with a lead told of less.
@@ -122,9 +140,20 @@ impl Turns {
         turn.next
     }
 
-    /// What the visit of `tick` told of.
+    /// Whether the turn before this one, at `place`, took long.
+    pub(super) fn is_slow(&self, place: usize) -> bool {
+        self.turns[place].took > TURN_TICKS
+    }
+
+    /// What the visit of `tick` told of, but what was told again.
     pub(super) fn visit(&self, tick: Tick) -> Stretch {
-        self.visits[index(tick)]
+        self.visits[index(tick)].turn
+    }
+
+    /// Whether the visit of `now` told of all that the other's did.
+    pub(super) fn covers(&self, other: &Turns, now: Tick) -> bool {
+        let (own, others) = (self.visits[index(now)], other.visits[index(now)]);
+        own.turn.covers(others.turn) && own.again.covers(others.again)
     }
 
     /// Takes over the visits of another in the ticks of these ages before `now`, and where its turns have got to.
@@ -134,12 +163,11 @@ impl Turns {
             self.visits[at] = other.visits[at];
         }
         self.turns = other.turns;
-        self.is_starved = other.is_starved;
     }
 
     /// The visit of `now` told of this stretch.
     pub(super) fn note(&mut self, now: Tick, place: usize, told: Stretch) {
-        self.visits[index(now)] = told;
+        self.visits[index(now)].turn = told;
         let turn = &mut self.turns[place];
         if told == Stretch::ALL || told.to < told.from {
             *turn = Turn { began: now, took: now.since(turn.began), ..Turn::FIRST };
@@ -151,13 +179,13 @@ impl Turns {
     /// it.
     pub(super) fn note_starved(&mut self, now: Tick, place: usize, first: u16) {
         let rest = Stretch { from: first, to: first + 1 };
-        let is_queued = self.put_first(Lost { tick: now, rest, were_all_due: true });
+        let is_queued = self.put_first(Lost { tick: now, rest });
         self.turns[place].next = first + u16::from(is_queued);
     }
 
     /// A snapshot begins that has told of nothing yet.
     pub(super) fn begin(&mut self, now: Tick) {
-        self.visits[index(now)] = Stretch::default();
+        self.visits[index(now)] = Visit::NONE;
     }
 
     /// Whether the visit so many ticks before `now` told of the cluster.
@@ -177,19 +205,11 @@ impl Turns {
         None
     }
 
-    /// Notes whether something waits to be told again and nothing of it found room.
-    pub(super) fn note_waiting(&mut self, got_on: bool) {
-        self.is_starved = self.lost_len > 0 && !got_on;
-    }
-
-    /// Whether one of those that wait is to come before the near ones, which left no room last time.
-    pub(super) fn is_starved(&self) -> bool {
-        self.is_starved
-    }
-
     /// What was told in the visit of `tick` is to be told again.
     pub(super) fn lose(&mut self, tick: Tick) {
-        self.put_first(Lost { tick, rest: self.visits[index(tick)], were_all_due: false });
+        let Visit { turn, again } = self.visits[index(tick)];
+        self.put_first(Lost { tick, rest: turn });
+        self.put_first(Lost { tick, rest: again });
     }
 
     /// This is to be told before the next turn. False if too much waits for that already.
@@ -202,18 +222,35 @@ impl Turns {
         has_room
     }
 
-    /// What was lost first.
-    pub(super) fn first_lost(&self) -> Option<Lost> {
-        (self.lost_len > 0).then_some(self.lost[0])
+    /// Whether anything is to be told again.
+    pub(super) fn has_lost(&self) -> bool {
+        self.lost_len > 0
     }
 
-    /// So much is left of what was lost first.
-    pub(super) fn set_first_lost(&mut self, rest: Stretch) {
-        self.lost[0].rest = rest;
+    /// The first to be told again in a visit of `now`, of the clusters at `place` on the grid, or of any.
+    pub(super) fn first_lost(&self, place: Option<usize>) -> Option<(usize, Lost)> {
+        let mut lost = self.lost[..usize::from(self.lost_len)].iter().copied().enumerate();
+        lost.find(|(_, lost)| place.is_none_or(|place| grid_place(lost.tick) == place))
+    }
+
+    /// This was told again, and so much is left.
+    pub(super) fn note_again(&mut self, now: Tick, index_lost: usize, told: Stretch, rest: Stretch) {
+        self.visits[index(now)].again = told;
+        self.lost[index_lost].rest = rest;
         if rest.is_empty() {
-            self.lost.copy_within(1.., 0);
+            self.lost.copy_within(index_lost + 1.., index_lost);
             self.lost_len -= 1;
         }
+    }
+
+    /// Notes whether something waits to be told again at `place` on the grid that found no room.
+    pub(super) fn set_starved(&mut self, place: usize, is_starved: bool) {
+        self.is_starved[place] = is_starved;
+    }
+
+    /// Whether that comes before the near ones, which left no room last time.
+    pub(super) fn is_starved(&self, place: usize) -> bool {
+        self.is_starved[place]
     }
 }
 
@@ -267,20 +304,22 @@ mod tests {
             (Some(4), Some(8), None)
         );
         assert_eq!(latest(4, !(1 << 4)), Some(12), "of those that arrived");
-        assert_eq!(turns.next(0), 8);
+        assert_eq!(turns.turns[0].next, 8);
     }
 
     #[test]
     fn few_lost_visits_are_remembered_in_their_order() {
         let mut turns = Turns::NONE;
         for tick in 1..10 {
+            turns.begin(Tick(tick));
             turns.note(Tick(tick), 0, Stretch { from: tick as u16, to: 20 });
             turns.lose(Tick(tick));
+            assert_eq!(turns.first_lost(Some(2)).map(|(_, lost)| lost.tick.0), (tick >= 2).then_some(2));
         }
         let mut seen = Vec::new();
-        while let Some(lost) = turns.first_lost() {
+        while let Some((index, lost)) = turns.first_lost(None) {
             seen.push(lost.tick.0);
-            turns.set_first_lost(Stretch { from: 20, to: 20 });
+            turns.note_again(Tick(10), index, Stretch::default(), Stretch::default());
         }
         assert_eq!(seen, [1, 2, 3, 4]);
     }
