@@ -36,7 +36,7 @@ impl Crowd {
         Self {
             walks: Walks::new(walk, Area::default(), players, 7),
             world,
-            snapshots: CompactSnapshots::new(DATAGRAM_BYTES),
+            snapshots: CompactSnapshots::new(DATAGRAM_BYTES, false),
             told: (0..players).map(|_| Told::new(DATAGRAM_BYTES)).collect(),
             out: Vec::new(),
             bytes: 0,

@@ -251,9 +251,10 @@ def decode_plain(data):
 
 def decode_compact(data, tick, told):
     """What follows the header of a compact snapshot: the clusters that it tells of, who departed, if one is partial."""
-    cluster_bits, is_partial = (data[0] & 127, data[0] > 127) if data else (0, False)
+    cluster_bits, is_partial = (data[0] & 63, data[0] > 127) if data else (0, False)
     block.require(1 <= cluster_bits <= 16, "no width of clusters")
-    clusters, left, at, members_count = {}, {}, 1, 0
+    clusters, left, members_count = {}, {}, 0
+    at = 9 if data[0] & 64 else 1  # behind a checksum
     while at < len(data):
         baseline = lambda cluster, age: told.get(tick - age, {}).get(cluster)
         cluster, members, departed, length = block.decode(data[at:at + block.BYTES_MAX], cluster_bits, baseline)

@@ -48,6 +48,8 @@ pub struct Config {
     /// How many datagrams a peer may send per second, on average over [`Config::burst`]; above it they are
     /// dropped. 1 to 100,000; [`Config::moves_per_second_at`] gives what suits a tick rate.
     pub moves_per_second: u32,
+    /// Whether compact snapshots carry checksums of what they tell, for tests: 8 bytes each, and one hash a player.
+    pub checksums: bool,
     /// Whether the first move of an unknown address joins, without handshake or proof. Loopback only.
     pub open: bool,
     /// The client ids that may play, all below [`SERVER_IDS_FROM`].
@@ -63,6 +65,7 @@ impl Default for Config {
             world: Bounds::ALL,
             datagram_bytes: 1_200,
             moves_per_second: Self::moves_per_second_at(TickRate::DEFAULT),
+            checksums: false,
             open: false,
             client_ids: 0..=SERVER_IDS_FROM - 1,
         }

@@ -51,7 +51,7 @@ pub(super) struct BotsArgs {
     #[arg(long, env = "TICKCAST_AREA", value_name = "WIDTHxHEIGHT", default_value_t)]
     area: Area,
     /// How they want their snapshots
-    #[arg(long, env = "TICKCAST_ENCODING", value_name = "ENCODING", default_value = "plain",
+    #[arg(long, env = "TICKCAST_ENCODING", value_name = "ENCODING", default_value = "compact",
           value_parser = PossibleValuesParser::new(["compact", "plain"]).map(encoding_named))]
     encoding: Encoding,
     /// The same seed, the same ways

@@ -1,7 +1,9 @@
 //! The baselines that a client keeps: every cluster that it was told of in the last ticks.
 
 use super::table::Table;
-use crate::wire::block::{AGE_TICKS_MAX, BlockError, Departure, Head, MEMBERS_MAX, Member, Unpacked, decode};
+use crate::wire::block::{
+    AGE_TICKS_MAX, BlockError, Departure, Head, MEMBERS_MAX, Member, Unpacked, checksum, decode,
+};
 use crate::wire::{CompactSnapshot, Tick};
 
 /// Ticks that are kept: a block leads from a tick at most [`AGE_TICKS_MAX`] older.
@@ -151,6 +153,13 @@ impl Frames {
         Telling { members, hints, departed: &self.departed }
     }
 
+    /// The sum of the checksums of all clusters that the snapshot of `tick` told of.
+    pub(super) fn checksum(&self, tick: Tick) -> u64 {
+        let frame = &self.frames[tick.0 as usize % FRAMES];
+        let sums = frame.spans.iter().map(|span| checksum(span.cluster, frame.told_in(span).0));
+        sums.fold(0, u64::wrapping_add)
+    }
+
     /// Calls `on_missing` with everyone who, by what has been told, is no longer in the cluster that it was in: by
     /// the snapshot of `tick`, which was taken in last, or by a newer one if this came late. Some of them are in
     /// another cluster, and may have been told of there.
@@ -279,7 +288,7 @@ mod tests {
 
     fn snapshot(tick: u64, blocks: &[u8]) -> CompactSnapshot<'_> {
         let header = SnapshotHeader { tick: Tick(tick), ..SnapshotHeader::default() };
-        CompactSnapshot { header, cluster_bits: CLUSTER_BITS, is_partial: false, blocks }
+        CompactSnapshot { header, cluster_bits: CLUSTER_BITS, is_partial: false, checksum: None, blocks }
     }
 
     #[test]

@@ -103,6 +103,10 @@ pub struct BlockTotals {
     pub bytes: u64,
     /// The players that they told of.
     pub players: u64,
+    /// The snapshots that carried a checksum, and were decoded.
+    pub checksums: u64,
+    /// Those among them that told something else than the server meant.
+    pub desyncs: u64,
 }
 
 /// Plays one client id on one server.
@@ -355,6 +359,10 @@ impl Client {
         if let Some(compact) = wire::compact_snapshot(bytes) {
             let taken = self.frames.take_in(&compact);
             if taken == Ok(true) {
+                if let Some(sum) = compact.checksum {
+                    self.blocks.checksums += 1;
+                    self.blocks.desyncs += u64::from(self.frames.checksum(compact.header.tick) != sum);
+                }
                 let telling = self.frames.telling(compact.header.tick);
                 self.blocks.bytes += compact.blocks.len() as u64;
                 self.blocks.players += telling.members.len() as u64;

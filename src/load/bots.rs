@@ -290,6 +290,8 @@ impl Fleet<'_> {
         all.fold(BlockTotals::default(), |sum, blocks| BlockTotals {
             bytes: sum.bytes + blocks.bytes,
             players: sum.players + blocks.players,
+            checksums: sum.checksums + blocks.checksums,
+            desyncs: sum.desyncs + blocks.desyncs,
         })
     }
 
@@ -321,7 +323,8 @@ impl Fleet<'_> {
             players_seen: &players_seen,
             ages: &self.ages,
             tick_period: current.map_or(Duration::ZERO, |epoch| epoch.clock().period()),
-            bits_per_player: bits_per_player(self.blocks_before, self.blocks()),
+            blocks_before: self.blocks_before,
+            blocks: self.blocks(),
             decode_errors: bots.clone().map(|bot| bot.client().malformed()).sum(),
             resumes: bots.clone().filter(|bot| bot.tally.has_come_back()).count() as u64,
             outage: bots.filter_map(|bot| bot.tally.outage()).max(),
@@ -396,12 +399,6 @@ impl Schedule {
         self.round += u64::from(self.bot == 0);
         Turn::Visit { bot, moves }
     }
-}
-
-/// All bytes of blocks x 8 / players told, between two counts. `None` where no block was told.
-fn bits_per_player(before: BlockTotals, after: BlockTotals) -> Option<f64> {
-    let players = after.players - before.players;
-    (players > 0).then(|| (after.bytes - before.bytes) as f64 * 8.0 / players as f64)
 }
 
 /// How long so many rounds take.

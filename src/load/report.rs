@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::age::Ages;
 use super::tally::Counts;
+use crate::client::BlockTotals;
 
 /// What a run of bots found, over the duration. As JSON every key is always there, a number or null.
 ///
@@ -86,7 +87,9 @@ pub(super) struct Findings<'a> {
     pub(super) players_seen: &'a Histogram<u64>,
     pub(super) ages: &'a Ages,
     pub(super) tick_period: Duration,
-    pub(super) bits_per_player: Option<f64>,
+    /// What all blocks told until the count began, and until it ended.
+    pub(super) blocks_before: BlockTotals,
+    pub(super) blocks: BlockTotals,
     pub(super) decode_errors: u64,
     pub(super) resumes: u64,
     pub(super) outage: Option<Duration>,
@@ -94,6 +97,10 @@ pub(super) struct Findings<'a> {
 }
 
 impl Findings<'_> {
+    fn has_checksums(&self) -> bool {
+        self.blocks.checksums > 0
+    }
+
     pub(super) fn report(&self) -> BotsReport {
         let (ages, near) = self.ages.histograms();
         let ms = |ticks: u64| millis(self.tick_period.mul_f64(ticks as f64));
@@ -119,9 +126,9 @@ impl Findings<'_> {
             age_ms_p99: quantile(ages, 0.99).map(ms),
             near_age_ticks_p99: quantile(near, 0.99),
             far_age_ms_max: quantile(ages, 1.0).map(ms),
-            bits_per_player: self.bits_per_player.map(rounded),
-            checksums_compared: None,
-            desyncs: None,
+            bits_per_player: bits_per_player(self.blocks_before, self.blocks).map(rounded),
+            checksums_compared: self.has_checksums().then_some(self.blocks.checksums),
+            desyncs: self.has_checksums().then_some(self.blocks.desyncs),
             decode_errors: self.decode_errors,
             resumes: self.resumes,
             outage_ms_max: self.outage.map(millis),
@@ -148,6 +155,12 @@ fn millis(time: Duration) -> f64 {
 /// To a thousandth: what lies below is noise.
 fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
+}
+
+/// All bytes of blocks x 8 / players told, between two counts. `None` where no block was told.
+fn bits_per_player(before: BlockTotals, after: BlockTotals) -> Option<f64> {
+    let players = after.players - before.players;
+    (players > 0).then(|| (after.bytes - before.bytes) as f64 * 8.0 / players as f64)
 }
 
 #[cfg(test)]
@@ -185,7 +198,8 @@ mod tests {
             players_seen: &counted(&[3, 4, 4]),
             ages,
             tick_period: Duration::from_nanos(33_333_333),
-            bits_per_player: None,
+            blocks_before: BlockTotals::default(),
+            blocks: BlockTotals::default(),
             decode_errors: 2,
             resumes: 1,
             outage: Some(Duration::from_millis(1_500)),

@@ -109,7 +109,7 @@ impl Server {
             peers: Peers::new(secret),
             world: World::new(config.world, secret),
             plain: PlainSnapshots::new(config.datagram_bytes, gone_ticks),
-            compact: CompactSnapshots::new(config.datagram_bytes),
+            compact: CompactSnapshots::new(config.datagram_bytes, config.checksums),
             sessions: secret.derive("sessions"),
             sessions_drawn: 0,
             epoch: secret.derive("epoch").number(0),

@@ -4,7 +4,9 @@
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 
 use super::UDP_PAYLOAD_MAX;
-use super::message::{COMPACT_TAG, FromClient, FromServer, PARTIAL_FLAG, PLAIN_TAG, SnapshotHeader};
+use super::message::{
+    CHECKSUM_FLAG, COMPACT_TAG, FromClient, FromServer, PARTIAL_FLAG, PLAIN_TAG, SnapshotHeader,
+};
 
 /// Without the limit a hostile length makes bincode reserve memory for it before it reads on.
 type Format = Configuration<LittleEndian, Fixint, Limit<UDP_PAYLOAD_MAX>>;
@@ -50,6 +52,8 @@ pub struct CompactSnapshot<'a> {
     pub cluster_bits: u32,
     /// Whether some cluster is told in part only.
     pub is_partial: bool,
+    /// The sum of the [`crate::wire::block::checksum`]s of all blocks, if the server adds it.
+    pub checksum: Option<u64>,
     /// The blocks, one behind the other; see [`crate::wire::block`].
     pub blocks: &'a [u8],
 }
@@ -58,11 +62,19 @@ pub struct CompactSnapshot<'a> {
 pub fn compact_snapshot(bytes: &[u8]) -> Option<CompactSnapshot<'_>> {
     let head: Result<((u32, SnapshotHeader, u8), usize), _> = bincode::decode_from_slice(bytes, FORMAT);
     let ((tag, header, widths), read) = head.ok()?;
-    (tag == COMPACT_TAG).then(|| CompactSnapshot {
+    if tag != COMPACT_TAG {
+        return None;
+    }
+    let (checksum, blocks) = match &bytes[read..] {
+        rest if widths & CHECKSUM_FLAG == 0 => (None, rest),
+        rest => rest.split_first_chunk().map(|(sum, blocks)| (Some(u64::from_le_bytes(*sum)), blocks))?,
+    };
+    Some(CompactSnapshot {
         header,
-        cluster_bits: u32::from(widths & !PARTIAL_FLAG),
+        cluster_bits: u32::from(widths & !(PARTIAL_FLAG | CHECKSUM_FLAG)),
         is_partial: widths & PARTIAL_FLAG != 0,
-        blocks: &bytes[read..],
+        checksum,
+        blocks,
     })
 }
 

@@ -103,6 +103,9 @@ pub(crate) const COMPACT_TAG: u32 = 5;
 /// this bit if some cluster is told in part only.
 pub(crate) const PARTIAL_FLAG: u8 = 0x80;
 
+/// In the byte of widths: a checksum stands before the blocks.
+pub(crate) const CHECKSUM_FLAG: u8 = 0x40;
+
 /// Asks to play. The first 16 bytes (tag, version, nonce) are the same in every version of the protocol.
 #[derive(Encode, Decode, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hello {

@@ -18,7 +18,7 @@ pub use message::{
     PLAYER_BYTES, PlainSnapshot, Player, Position, Proof, Refusal, RefusalReason, SnapshotHeader, Tick,
     Welcome,
 };
-pub(crate) use message::{COMPACT_TAG, PARTIAL_FLAG, PLAIN_TAG};
+pub(crate) use message::{CHECKSUM_FLAG, COMPACT_TAG, PARTIAL_FLAG, PLAIN_TAG};
 
 /// The version of the protocol that this crate speaks. A server refuses every other, naming its own.
 pub const PROTOCOL_VERSION: u32 = 1;

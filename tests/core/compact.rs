@@ -11,7 +11,7 @@ use crate::pair::{Fate, Net, Way, at};
 /// A net of clients who all play and stand somewhere; every other one has compact snapshots.
 fn crowd(clients: u32, datagram_bytes: usize) -> Net {
     let timeout = Duration::from_secs(600);
-    let mut net = Net::new(Config { datagram_bytes, timeout, ..Config::default() });
+    let mut net = Net::new(Config { datagram_bytes, timeout, checksums: true, ..Config::default() });
     (0..clients).for_each(|client_id| _ = net.seat(client_id));
     net.run(2);
     net

@@ -121,7 +121,7 @@ impl Net {
 
 /// A configuration for a few peers, quick to make.
 pub(crate) fn small() -> Config {
-    Config { max_peers: 64, ..Config::default() }
+    Config { max_peers: 64, checksums: true, ..Config::default() }
 }
 
 /// The `number`-th of 16 million addresses.

@@ -71,8 +71,14 @@ impl Script {
     fn new(seed: u64, seats: u32, datagram_bytes: usize) -> Self {
         let tick_rate = TickRate::from_hz(10.0).expect("a tick rate");
         let timeout = Duration::from_secs(2);
-        let mut net =
-            Net::new(Config { tick_rate, timeout, datagram_bytes, max_peers: 64, ..Config::default() });
+        let mut net = Net::new(Config {
+            tick_rate,
+            timeout,
+            datagram_bytes,
+            max_peers: 64,
+            checksums: true,
+            ..Config::default()
+        });
         for seat in 0..seats {
             net.seat(seat * 4 / 5);
         }
@@ -164,6 +170,7 @@ impl Script {
     fn check_beliefs(&mut self, seat: usize) {
         let client = &self.net.seats[seat].client;
         let Some(epoch) = client.welcome().map(|welcome| welcome.epoch) else { return };
+        assert_eq!((client.malformed(), client.blocks().desyncs), (0, 0), "seat {seat}");
         for known in client.world().players() {
             let (client_id, tick) = (known.player.client_id, known.told.0);
             let truth = self.truth[&(epoch, tick)].get(&client_id);
@@ -182,5 +189,7 @@ impl Script {
         assert_eq!(truth.iter().map(|player| player.client_id).collect::<Vec<_>>(), ids);
         assert_eq!(self.net.server.gate().peers(), ids.len());
         playing.iter().for_each(|&seat| assert_eq!(self.net.known(seat), truth, "seat {seat}"));
+        let compared = self.net.seats.iter().map(|seat| seat.client.blocks().checksums);
+        assert!(compared.sum::<u64>() > 0, "checksums are compared");
     }
 }

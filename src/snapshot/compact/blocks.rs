@@ -3,7 +3,7 @@
 use super::ages::{AGES, Ages};
 use super::history::History;
 use crate::wire::Tick;
-use crate::wire::block::{AGE_TICKS_MAX, Encoder, Head, MEMBERS_MAX, Member};
+use crate::wire::block::{AGE_TICKS_MAX, Encoder, Head, MEMBERS_MAX, Member, checksum};
 
 /// A baseline may be so old whatever its tick is.
 const FRESH_TICKS: u64 = 12;
@@ -122,10 +122,13 @@ pub(super) struct Blocks {
     /// By cluster.
     partial: Vec<Vec<PartialBlock>>,
     encoded: usize,
+    /// By cluster: the checksum of all its members, if it was asked for. Empty where checksums are off.
+    checksums: Vec<Option<u64>>,
+    has_checksums: bool,
 }
 
 impl Blocks {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(has_checksums: bool) -> Self {
         Self {
             now: Tick(0),
             cluster_bits: 1,
@@ -134,6 +137,8 @@ impl Blocks {
             whole: Vec::new(),
             partial: Vec::new(),
             encoded: 0,
+            checksums: Vec::new(),
+            has_checksums,
         }
     }
 
@@ -145,6 +150,10 @@ impl Blocks {
         self.bytes.clear();
         self.whole.clear();
         self.whole.resize(clusters, [Block::default(); AGES as usize]);
+        if self.has_checksums {
+            self.checksums.clear();
+            self.checksums.resize(clusters, None);
+        }
         self.partial.iter_mut().for_each(Vec::clear);
         self.partial.resize_with(clusters, Vec::new);
     }
@@ -162,6 +171,17 @@ impl Blocks {
     /// How many members a cluster has now, in eights.
     pub(super) fn eights(&self, source: Source, cluster: u16) -> u8 {
         source.history.members(self.now, cluster).len().div_ceil(EIGHT) as u8
+    }
+
+    /// The checksum of a part of `cluster` as it is now; 0 where checksums are off.
+    #[inline]
+    pub(super) fn checksum(&mut self, source: Source, cluster: u16, part: Part) -> u64 {
+        if !self.has_checksums {
+            return 0;
+        }
+        let now = self.now;
+        let sum = || checksum(cluster, part.of(source.history.members(now, cluster)));
+        if part == Part::ALL { *self.checksums[usize::from(cluster)].get_or_insert_with(sum) } else { sum() }
     }
 
     /// The block that leads from `base` to the whole of `cluster` now. The base must be legal.

@@ -21,6 +21,7 @@ pub(super) struct Body {
     len: u32,
     /// The ages of all baselines.
     pub(super) ages: Ages,
+    pub(super) checksum: u64,
 }
 
 impl Body {
@@ -127,10 +128,11 @@ impl Lead {
         let limit = start + agenda.body_bytes * FILL_PERCENT / 100;
         let mut packing = Packing::new(stock, to, bytes, start, limit);
         let ages = if tell(&mut packing) { packing.ages() } else { None };
+        let checksum = packing.checksum();
         if ages.is_none() {
             bytes.truncate(start);
         }
-        Some(Body { start: start as u32, len: (bytes.len() - start) as u32, ages: ages? })
+        Some(Body { start: start as u32, len: (bytes.len() - start) as u32, ages: ages?, checksum })
     }
 
     /// Whether it is told anything now.

@@ -17,7 +17,7 @@ mod told;
 mod turn;
 
 use crate::wire::block::Member;
-use crate::wire::{COMPACT_TAG, Position, SnapshotHeader, Tick, encode_part};
+use crate::wire::{CHECKSUM_FLAG, COMPACT_TAG, Position, SnapshotHeader, Tick, encode_part};
 use crate::world::{PlayerSlot, World};
 
 use super::clusters::Clusters;
@@ -39,6 +39,7 @@ const ENTERING_MAX: usize = 1_000;
 
 /// What a snapshot has before its blocks: see PROTOCOL-COMPACT.md.
 const HEADER_BYTES: usize = 33;
+const CHECKSUM_BYTES: usize = 8;
 
 /// Where all blocks of a tick would take no more than this part of a datagram, it is every cluster's turn in every tick,
 /// even if not quite all fit.
@@ -53,6 +54,7 @@ const ALL_FIT_PERCENT: usize = 120;
 #[derive(Debug)]
 pub struct CompactSnapshots {
     datagram_bytes: usize,
+    has_checksums: bool,
     now: Tick,
     begun: u64,
     clusters: Clusters,
@@ -109,15 +111,16 @@ impl Life {
 }
 
 impl CompactSnapshots {
-    /// For datagrams of at most `datagram_bytes`.
-    pub fn new(datagram_bytes: usize) -> Self {
+    /// For datagrams of at most `datagram_bytes`, with checksums of what they tell or without.
+    pub fn new(datagram_bytes: usize, has_checksums: bool) -> Self {
         Self {
             datagram_bytes,
+            has_checksums,
             now: Tick(0),
             begun: 0,
             clusters: Clusters::new(2 * FRAMES as u64),
             history: History::new(),
-            blocks: Blocks::new(),
+            blocks: Blocks::new(has_checksums),
             places: Vec::new(),
             paces: Vec::new(),
             lives: Vec::new(),
@@ -170,7 +173,12 @@ impl CompactSnapshots {
         }
         let limit = out.len() + told.budget();
         encode_part(&(COMPACT_TAG, *header), out);
+        let widths_at = out.len();
         out.push(self.clusters.id_bits() as u8);
+        if self.has_checksums {
+            out[widths_at] |= CHECKSUM_FLAG;
+            out.extend_from_slice(&[0; CHECKSUM_BYTES]);
+        }
         let start = out.len();
         let home_of = |id: u32| world.slot_of(id).and_then(|slot| self.clusters.home(slot));
         let mut stock = Stock {
@@ -186,7 +194,7 @@ impl CompactSnapshots {
             due: &self.due,
             place: if self.all_due.contains(0) { 0 } else { blocks::grid_place(self.now) },
             all_are_due: self.all_due.contains(0),
-            body_bytes: self.datagram_bytes - HEADER_BYTES,
+            body_bytes: self.datagram_bytes - HEADER_BYTES - CHECKSUM_BYTES * usize::from(self.has_checksums),
         };
         let seats = seats_around(&self.clusters, home, stock.marks);
         let mut lead = home.map(|home| &mut self.leads[usize::from(home)]);
@@ -195,7 +203,7 @@ impl CompactSnapshots {
         {
             lead.begin(seats, &mut stock, &agenda, &mut self.bodies);
         }
-        let mut telling = Telling { told, stock: &mut stock, agenda: &agenda, out, start, limit };
+        let mut telling = Telling { told, stock: &mut stock, agenda: &agenda, out, widths_at, start, limit };
         telling.bury(&self.graves, lead.as_deref().map(|lead| &lead.records));
         let follows = lead.as_deref_mut().is_some_and(|lead| telling.follow(lead, &mut self.bodies));
         if !follows {

@@ -4,7 +4,7 @@ use super::ages::Ages;
 use super::blocks::{Base, Block, Blocks, Part, Source};
 use super::records::Records;
 use super::turn::{Lost, Stretch};
-use crate::wire::{PARTIAL_FLAG, Tick};
+use crate::wire::Tick;
 
 /// Near clusters may take this part of a snapshot; the rest, and what they leave, is for all others in turn.
 const NEAR_PERCENT: usize = 75;
@@ -105,6 +105,10 @@ pub(super) struct Packing<'a, 's> {
     limit: usize,
     /// The ages of all baselines so far.
     ages: Ages,
+    /// The sum of all checksums so far.
+    checksum: u64,
+    /// Whether some cluster is told in part.
+    has_parts: bool,
     /// Whether something did not fit because it would fit into no snapshot as a whole.
     lacks_parts: bool,
 }
@@ -120,8 +124,18 @@ impl<'a, 's> Packing<'a, 's> {
     ) -> Self {
         *stock.snapshots += 1;
         stock.clusters.clear();
-        let mut packing =
-            Self { stock, to, out, start, end: limit, limit, ages: Ages::NONE, lacks_parts: false };
+        let mut packing = Self {
+            stock,
+            to,
+            out,
+            start,
+            end: limit,
+            limit,
+            ages: Ages::NONE,
+            checksum: 0,
+            has_parts: false,
+            lacks_parts: false,
+        };
         packing.mark_near();
         packing
     }
@@ -137,6 +151,16 @@ impl<'a, 's> Packing<'a, 's> {
     /// The ages of all baselines. `None` if some cluster would have been told in part.
     pub(super) fn ages(&self) -> Option<Ages> {
         (!self.lacks_parts).then_some(self.ages)
+    }
+
+    /// The sum of the checksums of all blocks.
+    pub(super) fn checksum(&self) -> u64 {
+        self.checksum
+    }
+
+    /// Whether some cluster is told in part.
+    pub(super) fn has_parts(&self) -> bool {
+        self.has_parts
     }
 
     /// What is near, what was lost, and the clusters whose turn it is.
@@ -253,6 +277,7 @@ impl<'a, 's> Packing<'a, 's> {
         let block = self.stock.blocks.whole(self.stock.source, cluster, base);
         if self.out.len() + block.len() <= self.limit {
             self.push(block);
+            self.add_checksum(cluster, Part::ALL);
             self.ages |= Ages(base.map_or(0, |base| 1 << base.age));
         } else if self.start + block.len() <= self.end || !self.tell_part(cluster, base) {
             return false;
@@ -273,6 +298,12 @@ impl<'a, 's> Packing<'a, 's> {
     }
 
     #[inline(always)]
+    fn add_checksum(&mut self, cluster: u16, part: Part) {
+        let sum = self.stock.blocks.checksum(self.stock.source, cluster, part);
+        self.checksum = self.checksum.wrapping_add(sum);
+    }
+
+    #[inline(always)]
     fn push(&mut self, block: Block) {
         self.out.extend_from_slice(self.stock.blocks.bytes(block));
     }
@@ -290,7 +321,8 @@ impl<'a, 's> Packing<'a, 's> {
             parts.map_while(|part| Some((part, self.fitting(cluster, Some(base), part)?))).last()
         });
         let Some((part, block)) = grown.or_else(|| self.part_alone(cluster)) else { return false };
-        self.out[self.start - 1] |= PARTIAL_FLAG;
+        self.has_parts = true;
+        self.add_checksum(cluster, part);
         self.push(block);
         self.to.records.parts.note(self.to.now, cluster, part);
         true

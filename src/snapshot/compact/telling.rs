@@ -7,6 +7,7 @@ use super::near::Seats;
 use super::packing::{Agenda, Listener, Packing, Stock};
 use super::records::Records;
 use super::told::Told;
+use crate::wire::{CHECKSUM_FLAG, PARTIAL_FLAG};
 
 /// One snapshot, behind its header.
 ///
@@ -16,7 +17,8 @@ pub(super) struct Telling<'a, 's> {
     pub(super) stock: &'a mut Stock<'s>,
     pub(super) agenda: &'a Agenda<'a>,
     pub(super) out: &'a mut Vec<u8>,
-    /// Where in `out` the blocks begin, and how far they may reach.
+    /// Where in `out` the byte of widths stands; where the blocks begin, and how far they may reach.
+    pub(super) widths_at: usize,
     pub(super) start: usize,
     pub(super) limit: usize,
 }
@@ -50,6 +52,7 @@ impl Telling<'_, '_> {
             return false;
         };
         self.out.extend_from_slice(body.of(bodies));
+        self.put_checksum(body.checksum);
         self.told.follow();
         true
     }
@@ -71,8 +74,21 @@ impl Telling<'_, '_> {
             records: &mut self.told.records,
             takes_parts: true,
         };
-        Packing::new(self.stock, to, self.out, self.start, self.limit).tell_all(self.agenda);
+        let mut packing = Packing::new(self.stock, to, self.out, self.start, self.limit);
+        packing.tell_all(self.agenda);
+        let (has_parts, checksum) = (packing.has_parts(), packing.checksum());
+        if has_parts {
+            self.out[self.widths_at] |= PARTIAL_FLAG;
+        }
+        self.put_checksum(checksum);
         let covers = lead.is_some_and(|lead| self.told.end_own(&lead.records));
         self.told.records.turns.set_behind(place, joined.is_some() && !covers);
+    }
+
+    /// Where the server adds checksums, there is room for it between the widths and the blocks.
+    fn put_checksum(&mut self, checksum: u64) {
+        if self.out[self.widths_at] & CHECKSUM_FLAG != 0 {
+            self.out[self.widths_at + 1..][..8].copy_from_slice(&checksum.to_le_bytes());
+        }
     }
 }

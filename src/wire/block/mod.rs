@@ -8,6 +8,7 @@
 //! Places are exact: all arithmetic goes around at 2^32. PROTOCOL.md has the layout bit by bit.
 
 mod bits;
+mod checksum;
 mod decode;
 mod encode;
 mod kept;
@@ -18,6 +19,7 @@ mod shapes;
 
 use std::ops::RangeInclusive;
 
+pub use checksum::checksum;
 pub use decode::{BlockError, Unpacked, decode};
 pub use encode::Encoder;
 
