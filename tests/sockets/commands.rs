@@ -20,7 +20,7 @@ const BOTS_KEYS: &str = "clients, joined, clients_decoded, moves_sent, moves_app
 #[test]
 fn bots_join_see_everyone_and_report_every_key() {
     let _alone = alone();
-    let served = Served::start(&[]);
+    let served = Served::start(&["--checksums"]);
     let line = ["bots", "--server", &served.addr, "--clients", "60", "--rate", "30", "--duration", "1s"];
     let output = run(&[&line[..], &["--warmup", "200ms", "--json"]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -33,6 +33,7 @@ fn bots_join_see_everyone_and_report_every_key() {
     );
     let number = |key: &str| report[key].as_u64().expect("a number");
     assert_eq!((number("joined"), number("players_seen_min"), number("decode_errors")), (60, 60, 0));
+    assert!(number("checksums_compared") > 0 && number("desyncs") == 0);
     assert!(number("snapshot_bytes_max") <= 1_200 && number("moves_applied") > 0);
     assert_eq!(number("snapshots_received") + number("socket_queue_losses"), number("snapshots_expected"));
 }

@@ -117,21 +117,15 @@ fn fifteen_hundred_are_told_fresh_in_every_datagram() {
 
 #[test]
 fn more_than_fit_are_told_in_turn_within_a_second() {
-    // Of 10,000 the far are not, as the page says.
-    let got = got("3,000", 0);
-    assert!(got.near_p99 == 0.0 && got.all_p99 <= 30.0, "{got:?}");
-}
-
-#[test]
-fn of_ten_thousand_the_near_are_fresh() {
-    let got = got("10,000", 0);
-    assert!(got.near_p99 <= 1.0, "{got:?}");
+    for players in ["3,000", "10,000"] {
+        let got = got(players, 0);
+        assert!(got.near_p99 == 0.0 && got.all_p99 <= 30.0, "{players}: {got:?}");
+    }
 }
 
 #[test]
 fn loss_costs_the_near_little_freshness() {
-    // It costs 10,000 more, as the page says.
-    for players in ["100", "1,000", "1,500", "3,000"] {
+    for players in ["100", "1,000", "1,500", "3,000", "10,000"] {
         let (none, some) = (got(players, 0), got(players, 5));
         assert!(some.near_p99 <= none.near_p99 + 2.0, "{players}: {some:?} after {none:?}");
     }
