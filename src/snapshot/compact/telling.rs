@@ -81,7 +81,7 @@ impl Telling<'_, '_> {
             self.out[self.widths_at] |= PARTIAL_FLAG;
         }
         self.put_checksum(checksum);
-        let covers = lead.is_some_and(|lead| self.told.end_own(&lead.records));
+        let covers = self.told.end_own(lead.map(|lead| &lead.records));
         self.told.records.turns.set_behind(place, joined.is_some() && !covers);
     }
 

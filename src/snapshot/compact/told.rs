@@ -46,6 +46,8 @@ pub struct Told {
     covers: Ages,
     /// When it was sent just that; its records do not have these ticks yet.
     followed: Ages,
+    /// Whether something of its own records waits to be told again. A copy, for they are far away in memory.
+    is_waiting: bool,
     pub(super) records: Records,
 }
 
@@ -65,6 +67,7 @@ impl Told {
             home: None,
             covers: Ages::NONE,
             followed: Ages::NONE,
+            is_waiting: false,
             records: Records::new(),
         }
     }
@@ -159,7 +162,7 @@ impl Told {
 
     /// Whether it holds all that the lead was told in the ticks of these ages, and nothing waits to be told again.
     pub(super) fn can_follow(&self, ages: Ages) -> bool {
-        (ages & !self.holds()).is_empty() && self.lost.is_empty() && !self.records.turns.has_lost()
+        (ages & !self.holds()).is_empty() && self.lost.is_empty() && !self.is_waiting
     }
 
     /// When it was told at least what the lead of its home was, and has heard it.
@@ -188,9 +191,10 @@ impl Told {
         has_followed
     }
 
-    /// Whether its own snapshot told of all that the lead's did.
-    pub(super) fn end_own(&mut self, lead: &Records) -> bool {
-        let covers = self.records.covers(lead);
+    /// Ends its own snapshot; says whether that told of all that the lead's did.
+    pub(super) fn end_own(&mut self, lead: Option<&Records>) -> bool {
+        self.is_waiting = self.records.turns.has_lost();
+        let covers = lead.is_some_and(|lead| self.records.covers(lead));
         self.covers |= Ages(covers.into());
         covers
     }
