@@ -196,18 +196,18 @@ impl CompactSnapshots {
             all_are_due: self.all_due.contains(0),
             body_bytes: self.datagram_bytes - HEADER_BYTES - CHECKSUM_BYTES * usize::from(self.has_checksums),
         };
-        let seats = seats_around(&self.clusters, home, stock.marks);
         let mut lead = home.map(|home| &mut self.leads[usize::from(home)]);
         if let Some(lead) = lead.as_deref_mut()
             && !lead.has_begun(self.now)
         {
+            let seats = seats_around(&self.clusters, home, stock.marks);
             lead.begin(seats, &mut stock, &agenda, &mut self.bodies);
         }
         let mut telling = Telling { told, stock: &mut stock, agenda: &agenda, out, widths_at, start, limit };
         telling.bury(&self.graves, lead.as_deref().map(|lead| &lead.records));
         let follows = lead.as_deref_mut().is_some_and(|lead| telling.follow(lead, &mut self.bodies));
         if !follows {
-            telling.own(lead.as_deref(), seats, self.all_due);
+            telling.own(lead.as_deref(), self.all_due);
         }
     }
 

@@ -57,6 +57,11 @@ impl Near {
         seat.map_or(Ages::NONE, |seat| self.told[seat])
     }
 
+    /// Who sits at each seat.
+    pub(super) fn seats(&self) -> Seats {
+        self.clusters
+    }
+
     /// In the order in which they are told.
     pub(super) fn clusters(&self) -> &[u16] {
         let end = self.clusters.iter().position(|&cluster| cluster == EMPTY).unwrap_or(SEATS);

@@ -3,7 +3,7 @@
 use super::ages::Ages;
 use super::graves::Graves;
 use super::lead::{FILL_PERCENT, Lead};
-use super::near::Seats;
+use super::near::Near;
 use super::packing::{Agenda, Listener, Packing, Stock};
 use super::records::Records;
 use super::told::Told;
@@ -58,7 +58,8 @@ impl Telling<'_, '_> {
     }
 
     /// Sends what its own records say. Where it could follow the lead soon, its turn goes along with the lead's.
-    pub(super) fn own(&mut self, lead: Option<&Lead>, seats: Seats, all_in: Ages) {
+    pub(super) fn own(&mut self, lead: Option<&Lead>, all_in: Ages) {
+        let seats = lead.map_or(Near::NOBODY, |lead| lead.records.near).seats();
         let place = self.agenda.place;
         let has_followed = self.told.begin_own(seats, lead.map(|lead| &lead.records), all_in);
         let lead = lead.filter(|lead| lead.is_told());
