@@ -3,6 +3,8 @@
 
 mod bound;
 mod compact;
+mod crowd;
+mod crowds;
 mod draw;
 mod hostile;
 mod joining;
