@@ -78,7 +78,7 @@ fn play(seed: u64, players: u32, datagram_bytes: usize, side: u64, ticks: u64) {
 
 #[test]
 fn crowds_on_any_network_are_sent_what_they_can_decode_and_end_with_all_of_it() {
-    for seed in 0..24 {
+    for seed in 0..12 {
         let mut draw = Draw::new(seed ^ 77);
         let datagram_bytes = [256, 300, 500, 1_200, 1_200, 65_507][draw.below(6) as usize];
         let players = [1, 10, 50, 100, 200][draw.below(5) as usize];
