@@ -73,6 +73,8 @@ impl Telling<'_, '_> {
         };
         Packing::new(self.stock, to, self.out, self.start, self.limit).tell_all(self.agenda);
         let covers = lead.is_some_and(|lead| self.told.end_own(&lead.records));
-        self.told.records.turns.set_behind(place, joined.is_some() && !covers);
+        if joined.is_some() {
+            self.told.records.turns.set_behind(place, !covers);
+        }
     }
 }
