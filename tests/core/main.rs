@@ -1,7 +1,10 @@
 //! The core through its seam: a server, clients and strangers joined in memory, with a clock of their own.
 //! No sockets, no threads, no waiting; whatever is random comes from a seed that a failure names.
 
+mod bound;
 mod compact;
+mod crowd;
+mod crowds;
 mod draw;
 mod hostile;
 mod joining;

@@ -211,6 +211,11 @@ impl CompactSnapshots {
         }
     }
 
+    /// How many clusters there are in this tick, those included that are named because they are no more.
+    pub fn clusters(&self) -> usize {
+        self.clusters.len() + self.graves.after(0).len()
+    }
+
     /// How many blocks were encoded for this tick so far.
     pub fn encoded(&self) -> usize {
         self.blocks.encoded()

@@ -165,7 +165,8 @@ impl<'a, 's> Packing<'a, 's> {
 
     /// What is near, what was lost, and the clusters whose turn it is.
     pub(super) fn tell_all(&mut self, agenda: &Agenda) {
-        let is_starved = self.to.records.turns.is_starved(agenda.place);
+        // At irregular ticks: were the near ones passed over every fourth, none of them might be a baseline for long.
+        let is_starved = self.to.records.turns.is_starved(agenda.place) && spread(agenda.now) >> 31 == 0;
         if is_starved {
             self.lost(agenda, 100);
         }
@@ -332,9 +333,9 @@ impl<'a, 's> Packing<'a, 's> {
     /// gets beyond them; it is told any eights in turn.
     fn part_alone(&mut self, cluster: u16) -> Option<(Part, Block)> {
         let eights = self.stock.blocks.eights(self.stock.source, cluster);
-        // Spread by a multiplication (Knuth, 6.4), because turns come at regular ticks.
-        let turn = self.now().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let from = if self.to.heard.is_empty() { (turn % u64::from(eights.max(1))) as u8 } else { 0 };
+        // Any, because turns come at regular ticks.
+        let any = spread(self.to.now) % u64::from(eights.max(1));
+        let from = if self.to.heard.is_empty() { any as u8 } else { 0 };
         let mut parts = (from + 1..=eights).map(|to| Part { from, to }).rev();
         parts.find_map(|part| Some((part, self.fitting(cluster, None, part)?)))
     }
@@ -344,4 +345,9 @@ impl<'a, 's> Packing<'a, 's> {
         let room = self.limit.saturating_sub(self.out.len());
         self.stock.blocks.partial(self.stock.source, cluster, base, part).filter(|block| block.len() <= room)
     }
+}
+
+/// A number of 32 bits that follows from the tick without regularity, by a multiplication (Knuth, 6.4).
+fn spread(tick: Tick) -> u64 {
+    tick.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
 }

@@ -71,3 +71,21 @@ impl PartsTold {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_take_8_kb_at_most() {
+        let mut parts = PartsTold::default();
+        for tick in 1..1_000 {
+            parts.later(1, Tick(tick));
+            while parts.have_room() {
+                parts.note(Tick(tick), tick as u16, Part { from: 0, to: 1 });
+            }
+            assert!(parts.parts.capacity() * size_of::<PartTold>() <= 8_192);
+            assert_eq!(parts.eights(tick as u16, Tick(tick), 0), 1);
+        }
+    }
+}

@@ -83,7 +83,9 @@ impl Telling<'_, '_> {
         }
         self.put_checksum(checksum);
         let covers = self.told.end_own(lead.map(|lead| &lead.records));
-        self.told.records.turns.set_behind(place, joined.is_some() && !covers);
+        if joined.is_some() {
+            self.told.records.turns.set_behind(place, !covers);
+        }
     }
 
     /// Where the server adds checksums, there is room for it between the widths and the blocks.

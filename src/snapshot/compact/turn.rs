@@ -83,7 +83,7 @@ struct Turn {
     reached: u16,
     /// How long the one before took.
     took: u64,
-    /// Whether the last visit told of less than the lead that it went along with.
+    /// Whether a visit told of less than the lead that it went along with, since when the turn has not ended.
     is_behind: bool,
 }
 
@@ -118,7 +118,7 @@ impl Turns {
     }
 
     /// Whether the turn at `place` may go on elsewhere: it is so quick that what it passes over has not long to wait.
-    /// After a visit that fell behind it goes on by itself once, lest something be passed over again and again.
+    /// After a visit that fell behind it goes on by itself to its end, lest something be passed over again and again.
     pub(super) fn may_join(&self, place: usize) -> bool {
         let turn = &self.turns[place];
         turn.took <= QUICK_TICKS && !turn.is_behind && self.lost_len == 0

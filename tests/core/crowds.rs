@@ -1,0 +1,93 @@
+//! Crowds whose peers hear of snapshots late, seldom, twice and out of order, and hop from cluster to cluster.
+
+use tickcast::wire::Position;
+
+use crate::crowd::{Crowd, Way};
+use crate::draw::Draw;
+
+fn any_way(draw: &mut Draw, worst: u64) -> Way {
+    match draw.below(6) {
+        0..2 => Way::default(),
+        2 => Way { delay: draw.below(12), ..Way::default() },
+        3 => Way { lost: draw.below(worst), late: draw.below(50), jitter: 6, ..Way::default() },
+        4 => Way { lost: draw.below(20), twice: 30, late: 50, jitter: draw.below(7), delay: draw.below(70) },
+        _ => Way { lost: draw.below(101), twice: 10, late: 20, jitter: 5, delay: draw.below(5) },
+    }
+}
+
+fn play(seed: u64, players: u32, datagram_bytes: usize, side: u64, ticks: u64) {
+    println!("seed {seed}, {players} players, {datagram_bytes} bytes, side {side}");
+    let mut draw = Draw::new(seed);
+    let mut crowd = Crowd::new(seed, datagram_bytes);
+    // In thousands, fifths, hundreds and thousands.
+    let [hop, go, skip, rejoin] = [
+        [0, 1, 30][draw.below(3) as usize],
+        [0, 0, 1, 5][draw.below(4) as usize],
+        draw.below(3),
+        [0, 0, 1][draw.below(3) as usize],
+    ];
+    let anywhere = |draw: &mut Draw| Position { x: draw.below(side) as i32, y: draw.below(side) as i32 };
+    let mut ids = players;
+    for id in 0..players {
+        let at = anywhere(&mut draw);
+        let way = any_way(&mut draw, 60);
+        crowd.join(id, at, way);
+    }
+    for tick in 0..ticks {
+        for peer in 0..crowd.peers.len() {
+            if draw.below(1_000) < hop {
+                let at = anywhere(&mut draw);
+                crowd.place(peer, at);
+            } else {
+                let at = crowd.at(peer);
+                let id = crowd.peers[peer].id as i32;
+                crowd.place(
+                    peer,
+                    Position { x: at.x + id % 7 - 3, y: at.y + id % 5 - 2 + tick as i32 % 3 - 1 },
+                );
+            }
+            if draw.below(1_000) < rejoin {
+                crowd.rejoin(peer);
+            }
+            if draw.below(500) < 1 {
+                crowd.peers[peer].way = any_way(&mut draw, 60);
+            }
+        }
+        if draw.below(200) < 1 && tick % 2 == 0 {
+            (0..crowd.peers.len() * 9 / 10).for_each(|_| crowd.leave(0));
+        }
+        while go > 0 && draw.below(100) < 20 * go && !crowd.peers.is_empty() {
+            crowd.leave(draw.below(crowd.peers.len() as u64) as usize);
+        }
+        while (crowd.peers.len() as u32) < players && draw.below(100) < 50 {
+            ids += 1;
+            let at = anywhere(&mut draw);
+            let way = any_way(&mut draw, 60);
+            crowd.join(ids, at, way);
+        }
+        let skipped =
+            if draw.below(100) < skip { [1, 3, 30, 63, 64, 65, 130][draw.below(7) as usize] } else { 0 };
+        crowd.step(skipped);
+    }
+    crowd.peers.iter_mut().for_each(|peer| peer.way = Way { delay: peer.way.delay % 50, ..Way::default() });
+    let calm = 150 + 40 * u64::from(players) / 100 * (1_200 / datagram_bytes as u64).max(1);
+    (0..calm).for_each(|_| crowd.step(0));
+    let ignorant = crowd.ignorant(calm);
+    assert!(ignorant.is_empty(), "{ignorant:?}");
+}
+
+#[test]
+fn crowds_on_any_network_are_sent_what_they_can_decode_and_end_with_all_of_it() {
+    for seed in 0..12 {
+        let mut draw = Draw::new(seed ^ 77);
+        let datagram_bytes = [256, 300, 500, 1_200, 1_200, 65_507][draw.below(6) as usize];
+        let players = [1, 10, 50, 100, 200][draw.below(5) as usize];
+        let side = [1_000, 10_000, 1_000_000][draw.below(3) as usize];
+        play(seed, players, datagram_bytes, side, 100);
+    }
+}
+
+#[test]
+fn who_hears_late_learns_of_clusters_that_fit_into_no_datagram() {
+    play(12, 200, 256, 10_000, 150);
+}
