@@ -40,7 +40,7 @@ impl Body {
 /// those baselines, it was told at least what the lead was, and has acknowledged it. Peers hear of snapshots sooner or
 /// later, so there is a body for each age of the newest that has arrived; all tell of the same clusters.
 ///
-/// Memory: about 700 bytes.
+/// Memory: about a kilobyte and a half.
 #[derive(Clone, Debug)]
 pub(super) struct Lead {
     pub(super) records: Records,

@@ -308,6 +308,24 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_that_fell_behind_goes_on_to_its_end_before_it_joins_again() {
+        let mut turns = Turns::NONE;
+        let mut visit = |tick, from, to, is_behind| {
+            turns.begin(Tick(tick));
+            turns.note(Tick(tick), 0, Stretch { from, to });
+            if is_behind {
+                turns.set_behind(0, true);
+            }
+            turns.may_join(0)
+        };
+        assert!(!visit(4, 0, 90, false), "nobody knows how long it takes");
+        assert!(visit(8, 90, 20, false), "it was quick");
+        assert!(!visit(12, 20, 60, true));
+        assert!(!visit(16, 60, 90, false));
+        assert!(visit(20, 90, 5, false), "it has gone around");
+    }
+
+    #[test]
     fn few_lost_visits_are_remembered_in_their_order() {
         let mut turns = Turns::NONE;
         for tick in 1..10 {
