@@ -5,7 +5,7 @@
 //! Because of this the first so many members of a cluster are a legal baseline too, and the first so many of now a
 //! legal block, where a whole one would not fit into a datagram.
 //!
-//! Places are exact: all arithmetic goes around at 2^32. PROTOCOL.md has the layout bit by bit.
+//! Places are exact: all arithmetic goes around at 2^32. PROTOCOL-COMPACT.md has the layout bit by bit.
 
 mod bits;
 mod checksum;
