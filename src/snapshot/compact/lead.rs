@@ -2,7 +2,8 @@
 
 use super::ages::Ages;
 use super::near::Seats;
-use super::packing::{Agenda, Listener, Packing, Stock};
+use super::order::{Agenda, Order};
+use super::packing::{Listener, Packing, Stock};
 use super::records::Records;
 use super::turn::Stretch;
 use crate::wire::Tick;
@@ -84,9 +85,9 @@ impl Lead {
         self.newest_max = [1, self.newest_max[0]];
         self.records.begin(self.now, seats);
         let newest = self.newest_max[1];
-        let body = self.pack(newest, stock, agenda, bytes, |packing| {
-            packing.tell_all(agenda);
-            packing.has_told()
+        let body = self.pack(newest, stock, agenda, bytes, |order| {
+            order.tell_all(agenda);
+            order.packing().has_told()
         });
         self.clusters.clear();
         self.clusters.extend_from_slice(stock.clusters);
@@ -107,7 +108,7 @@ impl Lead {
         self.newest_max[0] = self.newest_max[0].max(newest);
         if self.is_told && self.bodies[newest].is_none() {
             let clusters = std::mem::take(&mut self.clusters);
-            let body = self.pack(newest, stock, agenda, bytes, |packing| packing.tell_these(&clusters));
+            let body = self.pack(newest, stock, agenda, bytes, |order| order.tell_these(&clusters));
             self.clusters = clusters;
             self.bodies[newest] = Some(body);
         }
@@ -120,15 +121,15 @@ impl Lead {
         stock: &mut Stock,
         agenda: &Agenda,
         bytes: &mut Vec<u8>,
-        tell: impl FnOnce(&mut Packing) -> bool,
+        tell: impl FnOnce(&mut Order) -> bool,
     ) -> Option<Body> {
         let start = bytes.len();
         let heard = self.told_in & !Ages::below(newest as u64);
-        let to = Listener { records: &mut self.records, now: self.now, heard, takes_parts: false };
+        let to = Listener { now: self.now, heard, takes_parts: false };
         let limit = start + agenda.body_bytes * FILL_PERCENT / 100;
-        let mut packing = Packing::new(stock, to, bytes, start, limit);
-        let ages = if tell(&mut packing) { packing.ages() } else { None };
-        let checksum = packing.checksum();
+        let mut order = Order::new(&mut self.records, Packing::new(stock, to, bytes, start, limit));
+        let ages = if tell(&mut order) { order.packing().ages() } else { None };
+        let checksum = order.packing().checksum();
         if ages.is_none() {
             bytes.truncate(start);
         }

@@ -9,6 +9,7 @@ mod graves;
 mod history;
 mod lead;
 mod near;
+mod order;
 mod packing;
 mod parts;
 mod records;
@@ -28,7 +29,8 @@ use graves::Graves;
 use history::{FRAMES, History};
 use lead::Lead;
 use near::{Seats, seats};
-use packing::{Agenda, Mark, NearTally, Stock};
+use order::Agenda;
+use packing::{Mark, NearTally, Stock};
 use telling::Telling;
 
 pub use told::Told;

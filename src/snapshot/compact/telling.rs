@@ -4,7 +4,8 @@ use super::ages::Ages;
 use super::graves::Graves;
 use super::lead::{FILL_PERCENT, Lead};
 use super::near::Near;
-use super::packing::{Agenda, Listener, Packing, Stock};
+use super::order::{Agenda, Order};
+use super::packing::{Listener, Packing, Stock};
 use super::records::Records;
 use super::told::Told;
 use crate::wire::{CHECKSUM_FLAG, PARTIAL_FLAG};
@@ -69,15 +70,11 @@ impl Telling<'_, '_> {
         if let Some(lead) = joined {
             turns.set_next(place, lead.visit().from);
         }
-        let to = Listener {
-            heard: self.told.arrived(),
-            now: self.agenda.now,
-            records: &mut self.told.records,
-            takes_parts: true,
-        };
-        let mut packing = Packing::new(self.stock, to, self.out, self.start, self.limit);
-        packing.tell_all(self.agenda);
-        let (has_parts, checksum) = (packing.has_parts(), packing.checksum());
+        let to = Listener { heard: self.told.arrived(), now: self.agenda.now, takes_parts: true };
+        let packing = Packing::new(self.stock, to, self.out, self.start, self.limit);
+        let mut order = Order::new(&mut self.told.records, packing);
+        order.tell_all(self.agenda);
+        let (has_parts, checksum) = (order.packing().has_parts(), order.packing().checksum());
         if has_parts {
             self.out[self.widths_at] |= PARTIAL_FLAG;
         }
