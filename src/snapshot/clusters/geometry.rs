@@ -88,6 +88,6 @@ pub(super) fn square_distance(a: [f64; 2], b: [f64; 2]) -> f64 {
 }
 
 #[inline(always)]
-fn point(at: Position) -> [f64; 2] {
+pub(super) fn point(at: Position) -> [f64; 2] {
     [f64::from(at.x), f64::from(at.y)]
 }

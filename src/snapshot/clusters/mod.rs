@@ -13,14 +13,16 @@ mod membership;
 mod neighbours;
 mod number;
 mod regroup;
+mod tight;
 
 use std::collections::VecDeque;
 
 use geometry::{Site, center_of};
 use regroup::Regrouped;
+use tight::Tight;
 
 use crate::wire::block::MEMBERS_MAX;
-use crate::wire::{Position, Tick};
+use crate::wire::{Bounds, Position, Tick};
 use crate::world::PlayerSlot;
 
 /// The most neighbours that a cluster lists.
@@ -64,6 +66,7 @@ pub struct Clusters {
     updates: u64,
     /// Where the search for a tangled cluster goes on.
     cursor: usize,
+    tight: Option<Tight>,
 }
 
 #[derive(Debug)]
@@ -113,7 +116,14 @@ impl Clusters {
             changes: 0,
             updates: 0,
             cursor: 0,
+            tight: None,
         }
+    }
+
+    /// No clusters yet, of which none will be wider than `diameter` after an update, in units: no two of its members are
+    /// farther from each other, nor are the corners of its bounds. They list no neighbours, and are asked for by place.
+    pub fn tight(rest_ticks: u64, diameter: u32) -> Self {
+        Self { tight: Some(Tight::new(diameter)), ..Self::new(rest_ticks) }
     }
 
     /// Takes in a player; nothing happens if it is in a cluster already.
@@ -125,6 +135,9 @@ impl Clusters {
         }
         if self.homes.len() <= slot.index() {
             self.homes.resize(slot.index() + 1, NOWHERE);
+        }
+        if let Some(tight) = &mut self.tight {
+            return tight.take_in(slot);
         }
         self.players += 1;
         let id = self.room_for(places[slot.index()], tick, places);
@@ -140,8 +153,14 @@ impl Clusters {
 
     /// Looks after a quarter of the clusters, regroups at most one pair, and splits or dissolves at most one: at
     /// most [`changes_max`] players change. Call it once per tick, after the moves.
+    ///
+    /// Clusters that are kept tight are all looked after, and as many players change as must.
     pub fn update(&mut self, tick: Tick, places: &[Position]) {
         self.updates += 1;
+        if let Some(tight) = self.tight.take() {
+            self.tight = Some(self.update_tight(tight, tick, places));
+            return;
+        }
         self.follow(places);
         for id in 0..self.clusters.len() as u16 {
             if self.sites[usize::from(id)].is_live && self.is_turn_of(id, VISIT_UPDATES) {
@@ -182,6 +201,17 @@ impl Clusters {
     /// The nearest other clusters, as of a few updates ago, nearest first. One that is gone since has no members.
     pub fn neighbours(&self, id: u16) -> &[u16] {
         self.clusters.get(usize::from(id)).map_or(&[], Cluster::neighbours)
+    }
+
+    /// Where the members of a cluster are, if clusters are kept tight, and as of the last update.
+    pub fn bounds(&self, id: u16) -> Option<Bounds> {
+        self.tight.as_ref().filter(|_| !self.members(id).is_empty()).map(|tight| tight.bounds(id))
+    }
+
+    /// The clusters whose least corner is no farther than `reach` from `around` along either axis, each once, and some
+    /// others; if clusters are kept tight, and as of the last update.
+    pub fn near(&self, around: Bounds, reach: u32) -> impl Iterator<Item = u16> {
+        self.tight.iter().flat_map(move |tight| tight.near(around, reach))
     }
 
     /// How far a cluster's members are from its centre, in units, squares averaged; as of its last visit.
