@@ -262,4 +262,7 @@ def decode_compact(data, tick, told):
         block.require(cluster not in clusters and members_count <= MEMBERS_MAX, "a cluster twice, or too many members")
         clusters[cluster], at = members, at + length
         left.update(departed)
+    for client_id, cluster in left.items():
+        if not clusters.get(cluster, True):
+            left[client_id] = None  # it has gone out of view
     return clusters, left, is_partial

@@ -24,6 +24,9 @@ const QUEUE_PLACES_MIN: usize = 4_096;
 /// Queue places at the most: about 7 MB, taken at the start.
 const QUEUE_PLACES_MAX: usize = 65_536;
 
+/// The most peers where each may need a cluster of its own, of which there are 65,535, some of them at rest.
+const VIEW_PEERS_MAX: u64 = 32_768;
+
 /// How many clients may ask to join in a second, all together: 10,000 in four seconds, and the retries of half.
 const JOINS_PER_SECOND: u64 = 4_000;
 /// How many of them in one tick, at the least.
@@ -48,6 +51,10 @@ pub struct Config {
     /// How many datagrams a peer may send per second, on average over [`Config::burst`]; above it they are
     /// dropped. 1 to 100,000; [`Config::moves_per_second_at`] gives what suits a tick rate.
     pub moves_per_second: u32,
+    /// How far a peer is shown the world around its player, in units: 4 to 2^30. Players within are told, and no one
+    /// farther than a quarter more. `None`: everyone is told about everyone. Every peer has a snapshot of its own then,
+    /// at about ten times the work; [`Config::max_peers`] is at most 32,768.
+    pub view: Option<u32>,
     /// Whether compact snapshots carry checksums of what they tell, for tests: 8 bytes each, and one hash a player.
     pub checksums: bool,
     /// Whether the first move of an unknown address joins, without handshake or proof. Loopback only.
@@ -65,6 +72,7 @@ impl Default for Config {
             world: Bounds::ALL,
             datagram_bytes: 1_200,
             moves_per_second: Self::moves_per_second_at(TickRate::DEFAULT),
+            view: None,
             checksums: false,
             open: false,
             client_ids: 0..=SERVER_IDS_FROM - 1,
@@ -79,6 +87,10 @@ impl Config {
         within("timeout", " ms", self.timeout.as_millis() as u64, 100..=3_600_000)?;
         within("datagram-bytes", "", self.datagram_bytes as u64, 256..=UDP_PAYLOAD_MAX as u64)?;
         within("moves-per-second", "", u64::from(self.moves_per_second), 1..=100_000)?;
+        if let Some(view) = self.view {
+            within("view", "", view.into(), 4..=1 << 30)?;
+            within("max-peers", " with --view", self.max_peers as u64, 1..=VIEW_PEERS_MAX)?;
+        }
         within("client-ids", "", u64::from(*self.client_ids.end()), 0..=u64::from(SERVER_IDS_FROM) - 1)?;
         if self.client_ids.is_empty() {
             return Err(ConfigError::EmptyRange { flag: "client-ids" });
@@ -255,6 +267,15 @@ mod tests {
         assert_eq!(error.to_string(), "--datagram-bytes must be 256 to 65507, not 255");
         let error = Config { timeout: Duration::from_millis(99), ..Config::default() }.check().unwrap_err();
         assert_eq!(error.to_string(), "--timeout must be 100 to 3600000 ms, not 99 ms");
+    }
+
+    #[test]
+    fn a_view_has_bounds_and_bounds_the_peers() {
+        let error = Config { view: Some(3), ..Config::default() }.check().unwrap_err();
+        assert_eq!(error.to_string(), "--view must be 4 to 1073741824, not 3");
+        let config = Config { view: Some(1_000), max_peers: 40_000, ..Config::default() };
+        let error = config.check().unwrap_err();
+        assert_eq!(error.to_string(), "--max-peers must be 1 to 32768 with --view, not 40000 with --view");
     }
 
     #[test]

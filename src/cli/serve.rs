@@ -46,6 +46,10 @@ pub(super) struct ServeArgs {
     /// The largest snapshot in bytes of UDP payload, 256 to 65507 [default: 1200]
     #[arg(long, env = "TICKCAST_DATAGRAM_BYTES", value_name = "BYTES")]
     datagram_bytes: Option<usize>,
+    /// Show each peer only what is so many units around its player, 4 to 1073741824, and at most a quarter of that
+    /// beyond [default: everyone is told about everyone]
+    #[arg(long, env = "TICKCAST_VIEW", value_name = "RADIUS")]
+    view: Option<u32>,
     /// Add checksums to compact snapshots, by which clients can prove that they hold what the server does
     #[arg(long, env = "TICKCAST_CHECKSUMS", value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
@@ -192,6 +196,7 @@ impl ServeArgs {
             datagram_bytes: self.datagram_bytes.or(file.datagram_bytes),
             moves_per_second: self.moves_per_second.or(file.moves_per_second),
             client_ids: self.client_ids.or(file.client_ids),
+            view: self.view.or(file.view),
             checksums: self.checksums.or(file.checksums),
             open: self.open.or(file.open),
             log_level: self.log_level.or(file.log_level),
@@ -210,6 +215,7 @@ fn config_of(args: ServeArgs) -> Config {
         world: args.world.map_or(default.world, |world| world.0),
         datagram_bytes: args.datagram_bytes.unwrap_or(default.datagram_bytes),
         moves_per_second: args.moves_per_second.unwrap_or_else(|| Config::moves_per_second_at(tick_rate)),
+        view: args.view.or(default.view),
         checksums: args.checksums.unwrap_or(default.checksums),
         open: args.open.unwrap_or(default.open),
         client_ids: args.client_ids.map_or(default.client_ids, |ids| ids.0),

@@ -139,6 +139,7 @@ impl Frames {
             Ok(()) => {
                 frame.tick = Some(tick);
                 frame.is_complete = !snapshot.is_partial;
+                self.hide(&frame);
                 self.link(&mut frame, tick);
             }
             Err(_) => frame.clear(),
@@ -198,6 +199,14 @@ impl Frames {
         let tick = Tick(tick.0.checked_sub(span.previous.into()).filter(|_| span.previous > 0)?);
         let frame = &self.frames[tick.0 as usize % FRAMES];
         frame.span(span.cluster).filter(|_| frame.tick == Some(tick)).map(|span| (frame, span))
+    }
+
+    /// Who has moved to a cluster that the same snapshot says nobody is in has gone out of view.
+    fn hide(&mut self, frame: &Frame) {
+        for left in &mut self.departed {
+            let is_empty = |to| frame.span(to).is_some_and(|span| span.start == span.end);
+            left.to = left.to.filter(|&to| !is_empty(to));
+        }
     }
 
     /// Notes when each cluster of the frame was told of before.

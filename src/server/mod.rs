@@ -108,8 +108,11 @@ impl Server {
             gate: Arc::new(Gate::new(&config, secret, now)),
             peers: Peers::new(secret),
             world: World::new(config.world, secret),
-            plain: PlainSnapshots::new(config.datagram_bytes, gone_ticks),
-            compact: CompactSnapshots::new(config.datagram_bytes, config.checksums),
+            plain: PlainSnapshots::new(config.datagram_bytes, gone_ticks, config.view),
+            compact: match config.view {
+                None => CompactSnapshots::new(config.datagram_bytes, config.checksums),
+                Some(radius) => CompactSnapshots::with_view(config.datagram_bytes, config.checksums, radius),
+            },
             sessions: secret.derive("sessions"),
             sessions_drawn: 0,
             epoch: secret.derive("epoch").number(0),

@@ -15,10 +15,16 @@ const COUNT_BYTES: usize = 8;
 /// Client ids that have gone take at most this part of a datagram.
 const GONE_SHARE: usize = 4;
 
+/// Where a peer is shown only what is around it, so many players are looked at in turn for each snapshot.
+const LOOKS_MAX: usize = 1_024;
+
 /// Where a peer's turn through all players has got to.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Turn {
     next: u32,
+    /// How many were in view in the last full turn, and in this one so far.
+    in_view: u32,
+    counted: u32,
 }
 
 /// Makes the plain snapshots of a tick.
@@ -44,12 +50,16 @@ pub struct PlainSnapshots {
     /// For every encoded player, the last snapshot that it was put into.
     told: Vec<u64>,
     snapshots: u64,
+    /// How far peers see, in units, unless they see everything.
+    view: Option<u32>,
 }
 
 impl PlainSnapshots {
-    /// For datagrams of at most `datagram_bytes`; ids that have gone are named for `gone_ticks`.
-    pub fn new(datagram_bytes: usize, gone_ticks: u64) -> Self {
+    /// For datagrams of at most `datagram_bytes`; ids that have gone are named for `gone_ticks`. With a `view` peers are
+    /// told of nobody farther than so many units from their players.
+    pub fn new(datagram_bytes: usize, gone_ticks: u64, view: Option<u32>) -> Self {
         Self {
+            view,
             datagram_bytes,
             gone_ticks,
             gone: VecDeque::new(),
@@ -73,7 +83,7 @@ impl PlainSnapshots {
     pub fn begin(&mut self, tick: Tick, world: &World) {
         self.encode_gone(tick, world);
         self.encode_players(world);
-        if self.room() < world.standing_count() {
+        if self.room() < world.standing_count() || self.view.is_some() {
             self.near.refresh(world);
         }
     }
@@ -87,6 +97,9 @@ impl PlainSnapshots {
         turn: &mut Turn,
         out: &mut Vec<u8>,
     ) {
+        if let Some(radius) = self.view {
+            return self.write_view(header, world, own, radius, turn, out);
+        }
         encode_part(&(PLAIN_TAG, *header), out);
         out.extend_from_slice(&self.gone_part);
         let told = self.room().min(self.told.len());
@@ -130,6 +143,60 @@ impl PlainSnapshots {
             number += 1;
         }
         turn.next = self.slot_of.get(number).map_or(0, |slot| slot.0);
+    }
+
+    /// The same for a peer that sees no farther than `radius`: its own player, near ones, and the next in turn, of those
+    /// in view. One without a player sees nobody.
+    fn write_view(
+        &mut self,
+        header: &SnapshotHeader,
+        world: &World,
+        own: PlayerSlot,
+        radius: u32,
+        turn: &mut Turn,
+        out: &mut Vec<u8>,
+    ) {
+        self.snapshots += 1;
+        let start = out.len();
+        encode_part(&(PLAIN_TAG, *header), out);
+        out.extend_from_slice(&self.gone_part);
+        let told_from = out.len() + COUNT_BYTES;
+        encode_part(&0_u64, out);
+        let room = self.room();
+        if let Some(here) = world.player(own).map(|player| player.at) {
+            let most = u64::from(radius).pow(2);
+            self.tell(self.number(own), out);
+            let mut near = std::mem::take(&mut self.near);
+            let around = near.near(world, own, room / 2 - 1);
+            around
+                .iter()
+                .filter(|(far, _)| *far <= most)
+                .for_each(|(_, slot)| self.tell(self.number(*slot), out));
+            self.near = near;
+            let is_full = |out: &Vec<u8>| out.len() + PLAYER_BYTES > told_from + room * PLAYER_BYTES;
+            let mut number = self.number_of.get(turn.next as usize).map_or(0, |&number| number as usize);
+            for _ in 0..self.told.len().min(LOOKS_MAX) {
+                number = if number < self.told.len() { number } else { 0 };
+                let at = world.player(self.slot_of[number]).map_or(here, |player| player.at);
+                if here.distance_squared(at) <= most {
+                    if is_full(out) {
+                        break;
+                    }
+                    turn.counted += 1;
+                    self.tell(number, out);
+                }
+                number += 1;
+                if number == self.told.len() {
+                    (turn.in_view, turn.counted) = (turn.counted, 0);
+                }
+            }
+            turn.next = self.slot_of.get(number).map_or(0, |slot| slot.0);
+        }
+        let told = (out.len() - told_from) / PLAYER_BYTES;
+        let players = turn.in_view.max(turn.counted).max(told as u32);
+        out[told_from - COUNT_BYTES..told_from].copy_from_slice(&(told as u64).to_le_bytes());
+        let players_at = start + SNAPSHOT_HEADER_BYTES - size_of::<u32>();
+        out[players_at..players_at + size_of::<u32>()].copy_from_slice(&players.to_le_bytes());
     }
 
     /// Appends the player of that number, unless it is in this snapshot already.
@@ -215,7 +282,7 @@ mod tests {
     #[test]
     fn players_who_fit_are_all_told_every_tick() {
         let world = world_of(70);
-        let mut snapshots = PlainSnapshots::new(1_200, 30);
+        let mut snapshots = PlainSnapshots::new(1_200, 30, None);
         let (snapshot, bytes) = told(&mut snapshots, &world, 5, 3, &mut Turn::default());
         let expected: Vec<_> = world.standing().map(|(_, player)| player).collect();
         assert_eq!((snapshot.players, snapshot.header.tick), (expected, Tick(5)));
@@ -226,7 +293,7 @@ mod tests {
     fn everyone_is_told_in_bounded_time_and_near_ones_first() {
         for datagram_bytes in [256, 1_200, 9_000] {
             let world = world_of(1_000);
-            let mut snapshots = PlainSnapshots::new(datagram_bytes, 30);
+            let mut snapshots = PlainSnapshots::new(datagram_bytes, 30, None);
             let mut turn = Turn::default();
             let mut seen: HashMap<u32, usize> = HashMap::new();
             let room = (datagram_bytes - 48) / PLAYER_BYTES;
@@ -249,9 +316,36 @@ mod tests {
     }
 
     #[test]
+    fn nobody_beyond_the_view_is_told_and_everyone_within_in_bounded_time() {
+        for (radius, players) in [(300, 3_000), (1_500, 3_000), (100, 20), (u32::MAX, 70)] {
+            let world = world_of(players);
+            let here = world.find(3).expect("placed").at;
+            let is_near =
+                |player: &crate::wire::Player| player.at.distance_squared(here) <= u64::from(radius).pow(2);
+            let mut snapshots = PlainSnapshots::new(1_200, 30, Some(radius));
+            let mut turn = Turn::default();
+            let mut seen = std::collections::HashSet::new();
+            let expected = world.standing().filter(|(_, player)| is_near(player)).count();
+            for tick in 0..3 + 2 * expected as u64 / 35 {
+                let (snapshot, bytes) = told(&mut snapshots, &world, tick, 3, &mut turn);
+                assert!(bytes <= 1_200 && snapshot.players.iter().all(is_near));
+                assert_eq!(snapshot.players[0].client_id, 3);
+                assert!(snapshot.header.players as usize >= snapshot.players.len());
+                assert!(snapshot.header.players as usize <= expected + 1);
+                seen.extend(snapshot.players.iter().map(|player| player.client_id));
+            }
+            assert_eq!(seen.len(), expected, "{radius} of {players}");
+        }
+        let world = world_of(3);
+        let mut snapshots = PlainSnapshots::new(1_200, 30, Some(100));
+        let (snapshot, _) = told(&mut snapshots, &world, 1, 9, &mut Turn::default());
+        assert!(snapshot.players.is_empty(), "who stands nowhere sees nobody");
+    }
+
+    #[test]
     fn one_who_has_gone_is_named_for_the_time_set_unless_it_is_back() {
         let mut world = world_of(3);
-        let mut snapshots = PlainSnapshots::new(1_200, 30);
+        let mut snapshots = PlainSnapshots::new(1_200, 30, None);
         world.remove(PlayerSlot(1));
         snapshots.on_gone(Tick(10), 1);
         snapshots.on_gone(Tick(10), 2);
@@ -266,7 +360,7 @@ mod tests {
     #[test]
     fn a_thousand_who_go_at_once_are_named_in_turn_and_leave_room_for_players() {
         let world = world_of(20);
-        let mut snapshots = PlainSnapshots::new(256, 30);
+        let mut snapshots = PlainSnapshots::new(256, 30, None);
         (1_000..2_000).for_each(|id| snapshots.on_gone(Tick(0), id));
         let mut named: Vec<u32> = Vec::new();
         for tick in 0..30 {

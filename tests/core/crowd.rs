@@ -58,15 +58,21 @@ pub(crate) struct Crowd {
     sessions: u64,
     /// By tick, the places of all.
     truth: VecDeque<(u64, HashMap<u32, Position>)>,
+    /// How far peers see.
+    view: Option<u32>,
 }
 
 impl Crowd {
-    pub(crate) fn new(seed: u64, datagram_bytes: usize) -> Self {
+    pub(crate) fn new(seed: u64, datagram_bytes: usize, view: Option<u32>) -> Self {
         #[expect(clippy::disallowed_methods, reason = "an Instant has no other origin")]
         let now = Instant::now();
         Self {
             peers: Vec::new(),
-            snapshots: CompactSnapshots::new(datagram_bytes, false),
+            snapshots: match view {
+                None => CompactSnapshots::new(datagram_bytes, false),
+                Some(radius) => CompactSnapshots::with_view(datagram_bytes, false, radius),
+            },
+            view,
             tick: 1,
             world: World::new(Bounds::ALL, &Secret::from_seed(seed)),
             datagram_bytes,
@@ -189,26 +195,38 @@ impl Crowd {
                 self.truth.binary_search_by_key(&known.told.0, |(tick, _)| *tick).expect("a tick that was");
             let was = self.truth[at].1.get(&known.player.client_id);
             assert_eq!(was, Some(&known.player.at), "peer {} of {known:?} at {tick}", peer.id);
+            let told_in_view = self.view.is_none_or(|radius| {
+                let here = self.truth[at].1.get(&peer.id);
+                here.is_some_and(|here| is_within(*here, known.player.at, u64::from(radius) * 5 / 4))
+            });
+            assert!(told_in_view, "peer {} is told of {known:?}", peer.id);
         }
     }
 
-    /// What peers that have been here for so long do not know, or not as it is: the peer, and how many players.
+    /// What peers that have been here for so long do not know, or not as it is: the peer, how many players within its
+    /// view, and how many it knows who are not there, or are beyond the margin of its view.
     pub(crate) fn ignorant(&self, ticks: u64) -> Vec<(u32, usize, usize)> {
         let (_, truth) = self.truth.back().expect("a tick");
         let old = self.peers.iter().filter(|peer| peer.since + ticks <= self.tick);
         let ignorant = old.map(|peer| {
             let world = peer.client.world();
+            let is_near = |at: Position, percent: u64| {
+                self.view
+                    .is_none_or(|radius| is_within(truth[&peer.id], at, u64::from(radius) * percent / 100))
+            };
             let is_right =
                 |id: &u32, at: &Position| world.player(*id).is_some_and(|known| known.player.at == *at);
-            let wrong = truth.iter().filter(|(id, at)| !is_right(id, at)).count();
-            (
-                peer.id,
-                wrong,
-                world.players().filter(|known| !truth.contains_key(&known.player.client_id)).count(),
-            )
+            let wrong = truth.iter().filter(|(id, at)| is_near(**at, 100) && !is_right(id, at)).count();
+            let is_there = |id: &u32| truth.get(id).is_some_and(|at| is_near(*at, 125));
+            let ghosts = world.players().filter(|known| !is_there(&known.player.client_id)).count();
+            (peer.id, wrong, ghosts)
         });
         ignorant.filter(|(_, wrong, ghosts)| wrong + ghosts > 0).collect()
     }
+}
+
+fn is_within(a: Position, b: Position, distance: u64) -> bool {
+    a.distance_squared(b) <= distance.pow(2)
 }
 
 fn arrived(queue: &mut VecDeque<(u64, Vec<u8>)>, tick: u64, mut receive: impl FnMut(&[u8])) {

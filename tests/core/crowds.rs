@@ -15,10 +15,10 @@ fn any_way(draw: &mut Draw, worst: u64) -> Way {
     }
 }
 
-fn play(seed: u64, players: u32, datagram_bytes: usize, side: u64, ticks: u64) {
-    println!("seed {seed}, {players} players, {datagram_bytes} bytes, side {side}");
+fn play(seed: u64, players: u32, datagram_bytes: usize, side: u64, ticks: u64, view: Option<u32>) {
+    println!("seed {seed}, {players} players, {datagram_bytes} bytes, side {side}, view {view:?}");
     let mut draw = Draw::new(seed);
-    let mut crowd = Crowd::new(seed, datagram_bytes);
+    let mut crowd = Crowd::new(seed, datagram_bytes, view);
     // In thousands, fifths, hundreds and thousands.
     let [hop, go, skip, rejoin] = [
         [0, 1, 30][draw.below(3) as usize],
@@ -83,11 +83,23 @@ fn crowds_on_any_network_are_sent_what_they_can_decode_and_end_with_all_of_it() 
         let datagram_bytes = [256, 300, 500, 1_200, 1_200, 65_507][draw.below(6) as usize];
         let players = [1, 10, 50, 100, 200][draw.below(5) as usize];
         let side = [1_000, 10_000, 1_000_000][draw.below(3) as usize];
-        play(seed, players, datagram_bytes, side, 100);
+        play(seed, players, datagram_bytes, side, 100, None);
     }
 }
 
 #[test]
 fn who_hears_late_learns_of_clusters_that_fit_into_no_datagram() {
-    play(12, 200, 256, 10_000, 150);
+    play(12, 200, 256, 10_000, 150, None);
+}
+
+#[test]
+fn crowds_that_see_only_what_is_around_them_are_never_told_of_more_and_end_with_all_of_it() {
+    for seed in 100..112 {
+        let mut draw = Draw::new(seed ^ 77);
+        let datagram_bytes = [256, 300, 500, 1_200, 1_200, 65_507][draw.below(6) as usize];
+        let players = [10, 50, 100, 200][draw.below(4) as usize];
+        let side = [1_000, 10_000][draw.below(2) as usize];
+        let radius = side as u32 / [1, 3, 8][draw.below(3) as usize];
+        play(seed, players, datagram_bytes, side, 100, Some(radius));
+    }
 }

@@ -30,6 +30,16 @@ fn so_it_is_where_not_all_players_fit_into_a_datagram() {
 }
 
 #[test]
+fn so_it_is_where_clients_are_shown_only_what_is_around_them() {
+    for seed in 2_000..2_080 {
+        play(
+            Script::with_view(seed, 10 + seed as u32 % 2 * 20, [1_200, 256][seed as usize / 2 % 2], 300),
+            80,
+        );
+    }
+}
+
+#[test]
 fn the_same_seed_plays_the_same_game() {
     let outcome = |seed| {
         let mut script = Script::new(seed, 10, 1_200);
@@ -69,6 +79,15 @@ struct Script {
 impl Script {
     /// With so many seats, of which a few share a client id.
     fn new(seed: u64, seats: u32, datagram_bytes: usize) -> Self {
+        Self::make(seed, seats, datagram_bytes, None)
+    }
+
+    /// The same, with clients who see so far.
+    fn with_view(seed: u64, seats: u32, datagram_bytes: usize, radius: u32) -> Self {
+        Self::make(seed, seats, datagram_bytes, Some(radius))
+    }
+
+    fn make(seed: u64, seats: u32, datagram_bytes: usize, view: Option<u32>) -> Self {
         let tick_rate = TickRate::from_hz(10.0).expect("a tick rate");
         let timeout = Duration::from_secs(2);
         let mut net = Net::new(Config {
@@ -77,6 +96,7 @@ impl Script {
             datagram_bytes,
             max_peers: 64,
             checksums: true,
+            view,
             ..Config::default()
         });
         for seat in 0..seats {
@@ -171,10 +191,20 @@ impl Script {
         let client = &self.net.seats[seat].client;
         let Some(epoch) = client.welcome().map(|welcome| welcome.epoch) else { return };
         assert_eq!((client.malformed(), client.blocks().desyncs), (0, 0), "seat {seat}");
+        let newest = client.world().newest();
+        let here =
+            self.truth.get(&(epoch, newest.0)).and_then(|truth| truth.get(&self.net.seats[seat].client_id));
         for known in client.world().players() {
             let (client_id, tick) = (known.player.client_id, known.told.0);
             let truth = self.truth[&(epoch, tick)].get(&client_id);
             assert_eq!(truth, Some(&known.player), "seat {seat}, told for tick {tick}");
+            if let Some(radius) = self.view() {
+                let here = here
+                    .filter(|_| known.told == newest)
+                    .map(|here| here.at.distance_squared(known.player.at));
+                let is_hidden = here.map_or(known.told == newest, |square| square > (radius * 5 / 4).pow(2));
+                assert!(!is_hidden, "seat {seat} is told of {known:?}, who is out of view");
+            }
             let before = self.told.insert((seat, epoch, client_id), tick);
             assert!(before <= Some(tick), "seat {seat}: {client_id} of {before:?} after one of {tick}");
         }
@@ -188,8 +218,30 @@ impl Script {
         ids.sort_unstable();
         assert_eq!(truth.iter().map(|player| player.client_id).collect::<Vec<_>>(), ids);
         assert_eq!(self.net.server.gate().peers(), ids.len());
-        playing.iter().for_each(|&seat| assert_eq!(self.net.known(seat), truth, "seat {seat}"));
+        for &seat in &playing {
+            let known = self.net.known(seat);
+            match self.view() {
+                None => assert_eq!(known, truth, "seat {seat}"),
+                Some(radius) => self.check_view(seat, &known, radius),
+            }
+        }
         let compared = self.net.seats.iter().map(|seat| seat.client.blocks().checksums);
         assert!(compared.sum::<u64>() > 0, "checksums are compared");
+    }
+
+    fn view(&self) -> Option<u64> {
+        self.net.server.config().view.map(u64::from)
+    }
+
+    /// All within the radius are known, and nobody beyond the margin.
+    fn check_view(&self, seat: usize, known: &[Player], radius: u64) {
+        let here = self.net.true_at(self.net.seats[seat].client_id).expect("it plays");
+        for player in self.net.truth() {
+            let square = here.distance_squared(player.at);
+            let is_known = known.contains(&player);
+            assert!(is_known || square > radius.pow(2), "seat {seat} does not know {player:?}");
+            assert!(!is_known || square <= (radius * 5 / 4).pow(2), "seat {seat} knows {player:?}");
+        }
+        assert!(known.iter().all(|known| self.net.true_at(known.client_id) == Some(known.at)), "seat {seat}");
     }
 }

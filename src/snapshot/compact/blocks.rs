@@ -15,8 +15,8 @@ pub(super) const GRID_TICKS: u64 = 4;
 /// its way.
 const LEGAL_TICKS: u64 = AGE_TICKS_MAX as u64 - 7;
 
-/// Blocks of a part of a cluster that are encoded for each cluster and tick; whoever asks for another gets
-/// a full block.
+/// Blocks of a part of a cluster, and those that hide it, that are encoded for each cluster and tick; whoever asks for
+/// another gets a full block.
 const PARTIAL_BLOCKS_MAX: usize = 32;
 
 /// Which of a cluster's members are told, in eights, where all of them do not fit.
@@ -29,6 +29,8 @@ pub(super) struct Part {
 impl Part {
     /// All that a cluster can have.
     pub(super) const ALL: Part = Part { from: 0, to: (MEMBERS_MAX / EIGHT) as u8 };
+
+    const NOBODY: Part = Part { from: 0, to: 0 };
 
     /// The members that it takes, of all.
     fn of(self, members: &[Member]) -> &[Member] {
@@ -85,16 +87,23 @@ pub(super) struct Source<'a> {
     pub(super) home: &'a dyn Fn(u32) -> Option<u16>,
 }
 
-/// A block that was encoded: where its bytes stand.
+/// A block that was encoded: where its bytes stand. Behind them stand the clusters that it says members have moved to,
+/// two bytes for each, if anybody asks for that.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Block {
     start: u32,
-    len: u32,
+    len: u16,
+    moved_to: u16,
 }
 
 impl Block {
     pub(super) fn len(self) -> usize {
-        self.len as usize
+        self.len.into()
+    }
+
+    /// How many members it says have moved to other clusters.
+    pub(super) fn moves(self) -> usize {
+        self.moved_to.into()
     }
 }
 
@@ -121,6 +130,11 @@ pub(super) struct Blocks {
     whole: Vec<[Block; AGES as usize]>,
     /// By cluster.
     partial: Vec<Vec<PartialBlock>>,
+    /// By cluster: blocks that say that nobody is in it. Empty where all is shown to all.
+    hidden: Vec<Vec<(Option<Base>, Block)>>,
+    /// The clusters that the block being encoded says members have moved to.
+    moved_to: Vec<u16>,
+    hides: bool,
     encoded: usize,
     /// By cluster: the checksum of all its members, if it was asked for. Empty where checksums are off.
     checksums: Vec<Option<u64>>,
@@ -128,7 +142,8 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    pub(super) fn new(has_checksums: bool) -> Self {
+    /// With checksums or without; `hides` if [`Blocks::hidden`] and [`Blocks::moved_to`] will be asked for.
+    pub(super) fn new(has_checksums: bool, hides: bool) -> Self {
         Self {
             now: Tick(0),
             cluster_bits: 1,
@@ -136,6 +151,9 @@ impl Blocks {
             bytes: Vec::new(),
             whole: Vec::new(),
             partial: Vec::new(),
+            hidden: Vec::new(),
+            moved_to: Vec::new(),
+            hides,
             encoded: 0,
             checksums: Vec::new(),
             has_checksums,
@@ -156,6 +174,10 @@ impl Blocks {
         }
         self.partial.iter_mut().for_each(Vec::clear);
         self.partial.resize_with(clusters, Vec::new);
+        if self.hides {
+            self.hidden.iter_mut().for_each(Vec::clear);
+            self.hidden.resize_with(clusters, Vec::new);
+        }
     }
 
     /// How many blocks have been encoded in this tick.
@@ -165,7 +187,13 @@ impl Blocks {
 
     #[inline(always)]
     pub(super) fn bytes(&self, block: Block) -> &[u8] {
-        &self.bytes[block.start as usize..][..block.len as usize]
+        &self.bytes[block.start as usize..][..block.len()]
+    }
+
+    /// One of the clusters that a block says members have moved to, of as many as [`Block::moves`].
+    pub(super) fn moved_to(&self, block: Block, index: usize) -> u16 {
+        let at = block.start as usize + block.len() + 2 * index;
+        u16::from_le_bytes([self.bytes[at], self.bytes[at + 1]])
     }
 
     /// How many members a cluster has now, in eights.
@@ -216,6 +244,21 @@ impl Blocks {
         Some(block)
     }
 
+    /// The block that leads from `base` to nobody, for peers who shall not see the cluster: who is in it now is gone, who
+    /// has moved to another has moved.
+    pub(super) fn hidden(&mut self, source: Source, cluster: u16, base: Option<Base>) -> Block {
+        let known = &self.hidden[usize::from(cluster)];
+        if let Some((_, block)) = known.iter().find(|(of, _)| *of == base) {
+            return *block;
+        }
+        if known.len() >= PARTIAL_BLOCKS_MAX && base.is_some() {
+            return self.hidden(source, cluster, None);
+        }
+        let block = self.encode(source, cluster, base, Part::NOBODY);
+        self.hidden[usize::from(cluster)].push((base, block));
+        block
+    }
+
     fn whole_from_part(&mut self, source: Source, cluster: u16, base: Option<Base>) -> Block {
         let from_part = self.partial(source, cluster, base, Part::ALL);
         from_part.unwrap_or_else(|| self.whole(source, cluster, None))
@@ -237,10 +280,17 @@ impl Blocks {
         });
         let head = Head { cluster, age: base.map_or(0, |base| base.age) };
         let start = self.bytes.len();
-        let moved_to = |index: usize| (source.home)(was[index].id);
+        self.moved_to.clear();
+        let moved_to = |index: usize| {
+            let home = (source.home)(was[index].id).filter(|&home| home != cluster || part != Part::NOBODY);
+            self.moved_to.extend(home.filter(|_| self.hides));
+            home
+        };
         self.encoder.encode(head, self.cluster_bits, was, is, moved_to, &mut self.bytes);
         self.encoded += 1;
-        Block { start: start as u32, len: (self.bytes.len() - start) as u32 }
+        let len = (self.bytes.len() - start) as u16;
+        self.bytes.extend(self.moved_to.iter().flat_map(|cluster| cluster.to_le_bytes()));
+        Block { start: start as u32, len, moved_to: self.moved_to.len() as u16 }
     }
 }
 

@@ -13,9 +13,11 @@ mod order;
 mod packing;
 mod parts;
 mod records;
+mod showing;
 mod telling;
 mod told;
 mod turn;
+mod view;
 
 use crate::wire::block::Member;
 use crate::wire::{CHECKSUM_FLAG, COMPACT_TAG, Position, SnapshotHeader, Tick, encode_part};
@@ -32,6 +34,7 @@ use near::{Seats, seats};
 use order::Agenda;
 use packing::{Mark, NearTally, Stock};
 use telling::Telling;
+use view::View;
 
 pub use told::Told;
 
@@ -81,6 +84,8 @@ pub struct CompactSnapshots {
     /// What followers of leads are sent in this tick.
     bodies: Vec<u8>,
     clusters_told: Vec<u16>,
+    /// How far peers see, unless they see everything.
+    view: Option<View>,
 }
 
 /// A cluster and its neighbours, which are looked for now and then: some may be no more.
@@ -116,14 +121,29 @@ impl Life {
 impl CompactSnapshots {
     /// For datagrams of at most `datagram_bytes`, with checksums of what they tell or without.
     pub fn new(datagram_bytes: usize, has_checksums: bool) -> Self {
+        Self::make(datagram_bytes, has_checksums, None)
+    }
+
+    /// The same, for peers who are shown no farther than `radius` units around their players, and at most a quarter of
+    /// that beyond: whole clusters, which are no wider than that quarter. `radius` is 4 to 2^30.
+    pub fn with_view(datagram_bytes: usize, has_checksums: bool, radius: u32) -> Self {
+        Self::make(datagram_bytes, has_checksums, Some(radius))
+    }
+
+    fn make(datagram_bytes: usize, has_checksums: bool, radius: Option<u32>) -> Self {
+        let rest_ticks = 2 * FRAMES as u64;
+        let clusters = match radius {
+            Some(radius) => Clusters::tight(rest_ticks, View::diameter(radius)),
+            None => Clusters::new(rest_ticks),
+        };
         Self {
             datagram_bytes,
             has_checksums,
             now: Tick(0),
             begun: 0,
-            clusters: Clusters::new(2 * FRAMES as u64),
+            clusters,
             history: History::new(),
-            blocks: Blocks::new(has_checksums),
+            blocks: Blocks::new(has_checksums, radius.is_some()),
             places: Vec::new(),
             paces: Vec::new(),
             lives: Vec::new(),
@@ -136,6 +156,7 @@ impl CompactSnapshots {
             leads: Vec::new(),
             bodies: Vec::new(),
             clusters_told: Vec::new(),
+            view: radius.map(View::new),
         }
     }
 
@@ -155,7 +176,10 @@ impl CompactSnapshots {
         self.remember(world);
         self.blocks.begin(tick, self.lives.len(), self.clusters.id_bits());
         self.bodies.clear();
-        self.find_due(ticks);
+        match &mut self.view {
+            Some(view) => view.begin(self.lives.len()),
+            None => self.find_due(ticks),
+        }
         self.mark_clusters();
     }
 
@@ -170,12 +194,19 @@ impl CompactSnapshots {
     ) {
         told.begin(self.now, |age| self.graves.count(self.now, age));
         let home = self.clusters.home(own);
-        if told.home() != home {
+        let mut header = *header;
+        if let Some(view) = &mut self.view {
+            let at = world.player(own).map_or(Position::default(), |player| player.at);
+            view.look(self.now, &self.clusters, home, at, &mut told.seen);
+            told.seen.forget(told.arrived());
+            let members = |id| self.history.members(self.now, id).len();
+            header.players = told.seen.in_view().map(|place| members(place.cluster) as u32).sum();
+        } else if told.home() != home {
             let before = told.home().map(|before| &self.leads[usize::from(before)].records);
             told.set_home(home, before);
         }
         let limit = out.len() + told.budget();
-        encode_part(&(COMPACT_TAG, *header), out);
+        encode_part(&(COMPACT_TAG, header), out);
         let widths_at = out.len();
         out.push(self.clusters.id_bits() as u8);
         if self.has_checksums {
@@ -199,6 +230,11 @@ impl CompactSnapshots {
             all_are_due: self.all_due.contains(0),
             body_bytes: self.datagram_bytes - HEADER_BYTES - CHECKSUM_BYTES * usize::from(self.has_checksums),
         };
+        if let Some(view) = &mut self.view {
+            Telling { told, stock: &mut stock, agenda: &agenda, out, widths_at, start, limit }
+                .show(view, home);
+            return;
+        }
         let mut lead = home.map(|home| &mut self.leads[usize::from(home)]);
         if let Some(lead) = lead.as_deref_mut()
             && !lead.has_begun(self.now)
@@ -248,14 +284,18 @@ impl CompactSnapshots {
         self.graves.begin(now);
         let ids = 1 << self.clusters.id_bits();
         self.lives.resize(ids.max(self.lives.len()), Life::default());
-        self.leads.resize_with(self.lives.len(), Lead::new);
+        if self.view.is_none() {
+            self.leads.resize_with(self.lives.len(), Lead::new);
+        }
         let mut there = self.clusters.ids().peekable();
         for (id, life) in self.lives.iter_mut().enumerate() {
             let is_there = there.next_if(|there| usize::from(*there) == id).is_some();
             match (is_there, life.ended) {
                 (true, Some(_)) => {
                     *life = Life { began: now, ended: None };
-                    self.leads[id] = Lead::new();
+                    if let Some(lead) = self.leads.get_mut(id) {
+                        *lead = Lead::new();
+                    }
                 }
                 (false, None) => {
                     life.ended = Some(now);

@@ -89,6 +89,8 @@ pub(super) struct Packing<'a, 's> {
     has_parts: bool,
     /// Whether something did not fit because it would fit into no snapshot as a whole.
     lacks_parts: bool,
+    /// The last block.
+    last: Block,
 }
 
 impl<'a, 's> Packing<'a, 's> {
@@ -113,6 +115,7 @@ impl<'a, 's> Packing<'a, 's> {
             checksum: 0,
             has_parts: false,
             lacks_parts: false,
+            last: Block::default(),
         }
     }
 
@@ -139,6 +142,17 @@ impl<'a, 's> Packing<'a, 's> {
     /// How many bytes the blocks have so far.
     pub(super) fn len(&self) -> usize {
         self.out.len() - self.start
+    }
+
+    /// How many they may have.
+    pub(super) fn room(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// The clusters that the last block says members have moved to.
+    pub(super) fn moved_to(&self) -> impl Iterator<Item = u16> {
+        let (blocks, last) = (&*self.stock.blocks, self.last);
+        (0..last.moves()).map(move |index| blocks.moved_to(last, index))
     }
 
     /// From here on, until [`Packing::end_share`], blocks may take no more than this part of the room, counted from
@@ -189,6 +203,17 @@ impl<'a, 's> Packing<'a, 's> {
         true
     }
 
+    /// Says that nobody is in a cluster of which it tells nothing else. It may take some bytes more than there is room.
+    pub(super) fn put_hidden(&mut self, cluster: u16, base: Option<Base>, spare: usize) -> bool {
+        let block = self.stock.blocks.hidden(self.stock.source, cluster, base);
+        let fits = self.out.len() + block.len() <= self.limit + spare;
+        if fits {
+            self.push(block);
+            self.mark(cluster).is_told = true;
+        }
+        fits
+    }
+
     #[inline(always)]
     fn add_checksum(&mut self, cluster: u16, part: Part) {
         let sum = self.stock.blocks.checksum(self.stock.source, cluster, part);
@@ -198,6 +223,7 @@ impl<'a, 's> Packing<'a, 's> {
     #[inline(always)]
     fn push(&mut self, block: Block) {
         self.out.extend_from_slice(self.stock.blocks.bytes(block));
+        self.last = block;
     }
 
     /// Adds as much of a cluster as fits, where all of it fits into no snapshot: a little more than the peer holds,

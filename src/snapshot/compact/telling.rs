@@ -7,7 +7,9 @@ use super::near::Near;
 use super::order::{Agenda, Order};
 use super::packing::{Listener, Packing, Stock};
 use super::records::Records;
+use super::showing::{SPARE_BYTES, Showing};
 use super::told::Told;
+use super::view::View;
 use crate::wire::{CHECKSUM_FLAG, PARTIAL_FLAG};
 
 /// One snapshot, behind its header.
@@ -75,14 +77,33 @@ impl Telling<'_, '_> {
         let mut order = Order::new(&mut self.told.records, packing);
         order.tell_all(self.agenda);
         let (has_parts, checksum) = (order.packing().has_parts(), order.packing().checksum());
-        if has_parts {
-            self.out[self.widths_at] |= PARTIAL_FLAG;
-        }
-        self.put_checksum(checksum);
+        self.finish(has_parts, checksum);
         let covers = self.told.end_own(lead.map(|lead| &lead.records));
         if joined.is_some() {
             self.told.records.turns.set_behind(place, !covers);
         }
+    }
+
+    /// Shows the peer what is in its view, after a look around.
+    pub(super) fn show(&mut self, view: &mut View, home: Option<u16>) {
+        let now = self.agenda.now;
+        let to = Listener { heard: self.told.arrived(), now, takes_parts: true };
+        let missing = self.told.missing();
+        let Told { records, seen, .. } = &mut *self.told;
+        records.begin(now, Near::NOBODY.seats());
+        let limit = self.limit - SPARE_BYTES;
+        let packing = Packing::new(self.stock, to, self.out, self.start, limit);
+        let mut showing = Showing { packing, view, seen, parts: &mut records.parts, missing };
+        showing.show(home);
+        let (has_parts, checksum) = (showing.packing.has_parts(), showing.packing.checksum());
+        self.finish(has_parts, checksum);
+    }
+
+    fn finish(&mut self, has_parts: bool, checksum: u64) {
+        if has_parts {
+            self.out[self.widths_at] |= PARTIAL_FLAG;
+        }
+        self.put_checksum(checksum);
     }
 
     /// Where the server adds checksums, there is room for it between the widths and the blocks.

@@ -3,6 +3,7 @@
 use super::ages::{AGES, Ages};
 use super::near::Seats;
 use super::records::Records;
+use super::view::Seen;
 use crate::wire::{Ack, Tick};
 
 /// A snapshot that is not acknowledged when one so many ticks newer is has been lost.
@@ -33,6 +34,8 @@ pub struct Told {
     arrived: Ages,
     /// Found to be lost at the begin of this tick.
     lost: Ages,
+    /// What was sent then and has not arrived so long after has been lost.
+    missing: Ages,
     /// When it was told of all clusters that were no more.
     buried_in: Ages,
     /// So many clusters, counted from the first ever that dissolved, it knows to be no more.
@@ -49,6 +52,8 @@ pub struct Told {
     /// Whether something of its own records waits to be told again. A copy, for they are far away in memory.
     is_waiting: bool,
     pub(super) records: Records,
+    /// Where peers are shown only what is around them; the records then have parts only.
+    pub(super) seen: Seen,
 }
 
 impl Told {
@@ -59,6 +64,7 @@ impl Told {
             sent: Ages::NONE,
             arrived: Ages::NONE,
             lost: Ages::NONE,
+            missing: Ages::NONE,
             buried_in: Ages::NONE,
             buried: 0,
             budget: datagram_bytes as u32,
@@ -69,6 +75,7 @@ impl Told {
             followed: Ages::NONE,
             is_waiting: false,
             records: Records::new(),
+            seen: Seen::NOTHING,
         }
     }
 
@@ -82,6 +89,11 @@ impl Told {
             let grown = self.budget as usize + BUDGET_STEP * news.len();
             self.budget = grown.min(self.budget_max as usize) as u32;
         }
+    }
+
+    /// When snapshots were sent that have been lost.
+    pub(super) fn missing(&self) -> Ages {
+        self.missing
     }
 
     /// When snapshots were sent that have arrived.
@@ -124,9 +136,9 @@ impl Told {
         if let Some(age) = (self.buried_in & self.arrived).iter().next() {
             self.buried = self.buried.max(buried(age));
         }
-        let missing = self.sent & !self.arrived & !Ages::below(LOST_AFTER_TICKS.max(self.arrived.least()));
-        self.lost = missing & Ages::below(LOST_AFTER_TICKS + ticks.min(AGES));
-        let lately = missing & Ages::below(LOST_AFTER_TICKS + CUT_TICKS);
+        self.missing = self.sent & !self.arrived & !Ages::below(LOST_AFTER_TICKS.max(self.arrived.least()));
+        self.lost = self.missing & Ages::below(LOST_AFTER_TICKS + ticks.min(AGES));
+        let lately = self.missing & Ages::below(LOST_AFTER_TICKS + CUT_TICKS);
         if !self.lost.is_empty() && lately.len() > 1 && now >= self.next_cut {
             let cut = self.budget as usize * BUDGET_KEPT_PERCENT / 100;
             self.budget = cut.max(BUDGET_MIN.min(self.budget_max as usize)) as u32;

@@ -51,7 +51,7 @@ impl Encoder {
         cluster_bits: u32,
         was: &[Member],
         is: &[Member],
-        moved_to: impl Fn(usize) -> Option<u16>,
+        moved_to: impl FnMut(usize) -> Option<u16>,
         out: &mut Vec<u8>,
     ) {
         assert!(
@@ -103,7 +103,7 @@ fn put_departed(
     kept: &Kept,
     n: usize,
     cluster_bits: u32,
-    moved_to: impl Fn(usize) -> Option<u16>,
+    mut moved_to: impl FnMut(usize) -> Option<u16>,
 ) {
     bits.put_subset(kept.departed, n);
     for index in kept.left() {

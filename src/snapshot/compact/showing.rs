@@ -1,0 +1,137 @@
+//! In which order a peer is told what is in its view, and that it sees no more of what is not.
+
+use super::ages::{AGES, Ages};
+use super::blocks::is_on_grid;
+use super::packing::Packing;
+use super::parts::PartsTold;
+use super::view::{Seen, View};
+
+/// The nearest clusters may take this part of a snapshot where not all fits.
+const NEAREST_PERCENT: usize = 75;
+
+/// What went out of view may take this part.
+const WITHDRAWN_PERCENT: usize = 25;
+
+/// What is in view counts as fitting again when it would take no more than this part.
+const UNCROWDED_PERCENT: usize = 90;
+
+/// Kept free for naming clusters out of view that a player has moved to.
+pub(super) const SPARE_BYTES: usize = 24;
+
+/// Shows one peer what is in its view, after [`View::look`].
+///
+/// What is shown is its own cluster, the nearest, and, in the order in which they were last told, all others: in every
+/// tick if all fit, else in the ticks on their grid. What was lost counts as not told, and so comes first.
+pub(super) struct Showing<'a, 's> {
+    pub(super) packing: Packing<'a, 's>,
+    pub(super) view: &'a mut View,
+    pub(super) seen: &'a mut Seen,
+    pub(super) parts: &'a mut PartsTold,
+    /// What it was sent then has not arrived, and will not.
+    pub(super) missing: Ages,
+}
+
+impl Showing<'_, '_> {
+    /// Shows what finds room, to a player in the cluster `home`.
+    pub(super) fn show(&mut self, home: Option<u16>) {
+        self.view.named.clear();
+        self.withdraw();
+        let mut all_fit = home.is_none_or(|home| self.tell(home));
+        if self.seen.is_crowded {
+            self.packing.share_of_all(NEAREST_PERCENT);
+            self.tell_nearest();
+            self.packing.end_share();
+        }
+        all_fit &= self.tell_the_rest();
+        self.tell_nearest();
+        self.name_hidden();
+        self.seen.is_crowded = !all_fit || self.seen.is_crowded && !self.would_fit();
+    }
+
+    /// Names the clusters that the peer has seen and sees no more: those first that it was not told so of yet.
+    fn withdraw(&mut self) {
+        self.packing.share_from_here(WITHDRAWN_PERCENT);
+        for is_named in [false, true] {
+            for index in 0..self.seen.places.len() {
+                let place = self.seen.places[index];
+                if place.is_in_view
+                    || place.withdrawn.is_empty() == is_named
+                    || self.packing.has(place.cluster)
+                {
+                    continue;
+                }
+                let among = self.packing.to.heard & self.packing.mark(place.cluster).legal;
+                let base = place.base(self.packing.to.now, among, self.parts);
+                if self.packing.put_hidden(place.cluster, base, 0) {
+                    self.seen.places[index].withdrawn |= Ages(1);
+                    self.note_moves();
+                }
+            }
+        }
+        self.packing.end_share();
+    }
+
+    fn tell_nearest(&mut self) {
+        for index in 0..self.view.nearest.len() {
+            let (_, cluster) = self.view.nearest[index];
+            self.tell(cluster);
+        }
+    }
+
+    /// Says whether all that is in view is told now.
+    fn tell_the_rest(&mut self) -> bool {
+        let (is_crowded, missing, now) = (self.seen.is_crowded, self.missing, self.packing.to.now);
+        let due = self.seen.in_view().filter(|place| !is_crowded || is_on_grid(place.cluster, now));
+        let ages = due.map(|place| (AGES - (place.told & !missing).least(), place.cluster));
+        self.view.order.clear();
+        self.view.order.extend(ages);
+        if is_crowded {
+            self.view.order.sort_unstable();
+        }
+        let mut clusters = std::mem::take(&mut self.view.order);
+        let all_fit = clusters.iter().all(|&(_, cluster)| self.tell(cluster));
+        clusters.clear();
+        self.view.order = clusters;
+        all_fit
+    }
+
+    /// Adds a block of a cluster in view, unless it is told already. False if it finds no room.
+    fn tell(&mut self, cluster: u16) -> bool {
+        if self.packing.has(cluster) {
+            return true;
+        }
+        let Some(index) = self.seen.index_of(cluster) else { return true };
+        let among = self.packing.to.heard & self.packing.mark(cluster).legal;
+        let base = self.seen.places[index].base(self.packing.to.now, among, self.parts);
+        let is_told = self.packing.put(cluster, base, self.parts);
+        if is_told {
+            self.seen.places[index].told |= Ages(1);
+            self.seen.places[index].withdrawn = Ages::NONE;
+            self.note_moves();
+        }
+        is_told
+    }
+
+    /// Who has moved out of view is to be seen no longer: the cluster that it has moved to is named as one that nobody
+    /// is in.
+    fn note_moves(&mut self) {
+        let hidden = self.packing.moved_to().filter(|&cluster| !self.seen.is_in_view(cluster));
+        self.view.named.extend(hidden);
+    }
+
+    fn name_hidden(&mut self) {
+        for index in 0..self.view.named.len() {
+            let cluster = self.view.named[index];
+            if !self.packing.has(cluster) {
+                self.packing.put_hidden(cluster, None, SPARE_BYTES);
+            }
+        }
+    }
+
+    /// Whether all that is in view would fit, by what has been told of it.
+    fn would_fit(&self) -> bool {
+        let told = self.seen.in_view().filter(|place| place.told.contains(0)).count();
+        let all = self.seen.in_view().count();
+        self.packing.len() * all * 100 <= self.packing.room() * told * UNCROWDED_PERCENT
+    }
+}
