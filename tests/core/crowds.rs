@@ -103,3 +103,31 @@ fn crowds_that_see_only_what_is_around_them_are_never_told_of_more_and_end_with_
         play(seed, players, datagram_bytes, side, 100, Some(radius));
     }
 }
+
+#[test]
+fn on_a_clean_network_whoever_is_in_view_is_known_and_whoever_goes_out_is_not() {
+    let mut draw = Draw::new(9);
+    let mut crowd = Crowd::new(9, 1_200, Some(1_000));
+    let anywhere = |draw: &mut Draw| Position { x: draw.below(4_000) as i32, y: draw.below(4_000) as i32 };
+    for id in 0..150 {
+        let at = anywhere(&mut draw);
+        crowd.join(id, at, Way::default());
+    }
+    (0..30).for_each(|_| crowd.step(0));
+    for tick in 0..300 {
+        for peer in 0..crowd.peers.len() {
+            let (at, way) = (crowd.at(peer), crowd.peers[peer].id as i32);
+            let walked = Position { x: at.x + way % 31 - 15, y: at.y + way % 23 - 11 };
+            let to = if draw.below(500) == 0 { anywhere(&mut draw) } else { walked };
+            crowd.place(peer, to);
+        }
+        if tick % 10 == 0 {
+            crowd.leave(draw.below(crowd.peers.len() as u64) as usize);
+            let at = anywhere(&mut draw);
+            crowd.join(1_000 + tick, at, Way::default());
+        }
+        crowd.step(0);
+        let ignorant = crowd.ignorant(30);
+        assert!(ignorant.is_empty(), "tick {tick}: {ignorant:?}");
+    }
+}
