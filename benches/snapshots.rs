@@ -11,7 +11,7 @@ use tickcast::snapshot::{CompactSnapshots, Told};
 use tickcast::wire::{Ack, Bounds, SnapshotHeader, Tick};
 use tickcast::world::{PlayerSlot, World};
 
-criterion_group!(benches, compact);
+criterion_group!(benches, compact, view);
 criterion_main!(benches);
 
 const DATAGRAM_BYTES: usize = 1_200;
@@ -30,13 +30,16 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn new(players: usize, walk: Walk) -> Self {
+    fn new(players: usize, walk: Walk, view: Option<u32>) -> Self {
         let mut world = World::new(Bounds::ALL, &Secret::from_seed(1));
         (0..players as u32).for_each(|id| _ = world.admit(id));
         Self {
             walks: Walks::new(walk, Area::default(), players, 7),
             world,
-            snapshots: CompactSnapshots::new(DATAGRAM_BYTES, false),
+            snapshots: match view {
+                None => CompactSnapshots::new(DATAGRAM_BYTES, false),
+                Some(radius) => CompactSnapshots::with_view(DATAGRAM_BYTES, false, radius),
+            },
             told: (0..players).map(|_| Told::new(DATAGRAM_BYTES)).collect(),
             out: Vec::new(),
             bytes: 0,
@@ -76,25 +79,32 @@ impl Crowd {
 }
 
 fn compact(c: &mut Criterion) {
-    let walks = [("spread", Walk::Waypoint), ("crowded", Walk::Crowd)];
-    for (name, walk) in walks {
-        let mut group = c.benchmark_group(format!("snapshots/{name}"));
-        group.sample_size(10);
-        for players in [100, 1_000, 10_000] {
-            group.throughput(Throughput::Elements(1));
-            let mut crowd = None;
-            group.bench_function(BenchmarkId::from_parameter(players), |b| {
-                let crowd = crowd.get_or_insert_with(|| settled(players, walk));
-                b.iter_custom(|snapshots| timed(crowd, snapshots));
-            });
-        }
-        group.finish();
+    measure(c, "spread", Walk::Waypoint, None);
+    measure(c, "crowded", Walk::Crowd, None);
+}
+
+/// Peers who see 2,000 units far, some 470 players of 10,000.
+fn view(c: &mut Criterion) {
+    measure(c, "view", Walk::Waypoint, Some(2_000));
+}
+
+fn measure(c: &mut Criterion, name: &str, walk: Walk, view: Option<u32>) {
+    let mut group = c.benchmark_group(format!("snapshots/{name}"));
+    group.sample_size(10);
+    for players in [100, 1_000, 10_000] {
+        group.throughput(Throughput::Elements(1));
+        let mut crowd = None;
+        group.bench_function(BenchmarkId::from_parameter(players), |b| {
+            let crowd = crowd.get_or_insert_with(|| settled(players, walk, view));
+            b.iter_custom(|snapshots| timed(crowd, snapshots));
+        });
     }
+    group.finish();
 }
 
 /// Until everyone has been told of everyone, and of where they are heading.
-fn settled(players: usize, walk: Walk) -> Crowd {
-    let mut crowd = Crowd::new(players, walk);
+fn settled(players: usize, walk: Walk, view: Option<u32>) -> Crowd {
+    let mut crowd = Crowd::new(players, walk, view);
     (0..200).for_each(|_| _ = crowd.step());
     crowd
 }

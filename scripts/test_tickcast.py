@@ -1,4 +1,5 @@
-"""Tests of tickcast.py. With the address of a server, host:port, as the last argument it plays there too."""
+"""Tests of tickcast.py. With the address of a server, host:port, as the last argument it plays there too; with how far
+that shows the world, --view=RADIUS, before it, only what is about that."""
 import json
 import pathlib
 import random
@@ -10,6 +11,7 @@ import unittest
 import tickcast
 
 SERVER = sys.argv.pop() if ":" in sys.argv[-1] else None
+VIEW = int(sys.argv.pop().partition("=")[2]) if sys.argv[-1].startswith("--view=") else None
 VECTORS = pathlib.Path(__file__).parent.parent / "tests" / "blocks" / "vectors.jsonl"
 PATIENCE_SECONDS = 20  # far more than it takes
 EXAMPLES = [  # of PROTOCOL-COMPACT.md: tick and block
@@ -35,8 +37,7 @@ class LossySocket:
         return getattr(self.inner, name)
 
 
-@unittest.skipUnless(SERVER, "needs the address of a server")
-class Playing(unittest.TestCase):
+class WithServer(unittest.TestCase):
     def crowd(self, count, loss_percent=0):
         """So many clients, of either encoding in turn, all joined; they leave at the end of the test."""
         host, _, port = SERVER.rpartition(":")
@@ -62,6 +63,9 @@ class Playing(unittest.TestCase):
                 return
             self.assertLess(time.monotonic(), end, f"waited in vain until {what}: {[c.known for c in clients]}")
 
+
+@unittest.skipUnless(SERVER and not VIEW, "needs the address of a server that shows everything")
+class Playing(WithServer):
     def meet(self, clients):
         """All walk about, some far from the others, and stand still; then all know the same world."""
         draw = random.Random(1)
@@ -201,6 +205,23 @@ class TakingIn(unittest.TestCase):
         for what, data in hostile.items():
             with self.subTest(what), self.assertRaises(ValueError):
                 decode(data)
+
+
+@unittest.skipUnless(SERVER and VIEW, "needs the address of a server with a view")
+class Viewing(WithServer):
+    def test_who_walks_away_is_seen_no_longer_and_who_comes_back_is(self):
+        clients = self.crowd(6)
+        ids = [client.client_id for client in clients]
+        walker = ids[-1]
+        def stand(away):
+            return lambda client_id, _: (client_id + away * (client_id == walker), 0, 0)
+        def sees(expected):
+            return lambda _: all(set(c.known) == set(expected(c.client_id)) for c in clients)
+        self.play(clients, stand(0), sees(lambda _: ids), "all see all")
+        for away in (2 * VIEW, -2**31):
+            apart = lambda client_id: [walker] if client_id == walker else ids[:-1]
+            self.play(clients, stand(away), sees(apart), "the walker is out of view")
+            self.play(clients, stand(0), sees(lambda _: ids), "it is back")
 
 
 def seed_datagrams():

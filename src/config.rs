@@ -52,8 +52,8 @@ pub struct Config {
     /// dropped. 1 to 100,000; [`Config::moves_per_second_at`] gives what suits a tick rate.
     pub moves_per_second: u32,
     /// How far a peer is shown the world around its player, in units: 4 to 2^30. Players within are told, and no one
-    /// farther than a quarter more. `None`: everyone is told about everyone. Every peer has a snapshot of its own then,
-    /// at about ten times the work; [`Config::max_peers`] is at most 32,768.
+    /// farther than a quarter more. `None`: everyone is told about everyone. With a view every peer has a snapshot of its
+    /// own, at some tens of times the work, and [`Config::max_peers`] is at most 32,768.
     pub view: Option<u32>,
     /// Whether compact snapshots carry checksums of what they tell, for tests: 8 bytes each, and one hash a player.
     pub checksums: bool,

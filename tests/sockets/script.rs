@@ -53,7 +53,9 @@ fn the_walk_says_a_refusal_in_words() {
 fn clients_in_python_know_the_same_world() {
     let _alone = alone();
     let served = Served::start(&["--tick-rate", "60"]);
-    let Some(output) = python("test_tickcast.py", &["-v", &served.addr]) else { return };
+    let Some(output) = python("test_tickcast.py", &["-v", "Playing", "TakingIn", &served.addr]) else {
+        return;
+    };
     let said = text(&output.stderr);
     assert!(output.status.success() && !said.contains("skipped"), "{said}");
 }
@@ -63,4 +65,14 @@ fn the_scripts_speak_the_version_of_this_crate() {
     let module = include_str!("../../scripts/tickcast.py");
     let version = format!("VERSION, NO_PROOF = {}, bytes(24)", tickcast::wire::PROTOCOL_VERSION);
     assert!(module.contains(&version), "{version}");
+}
+
+#[test]
+fn clients_in_python_see_what_is_around_them() {
+    let _alone = alone();
+    let served = Served::start(&["--tick-rate", "60", "--view", "1000"]);
+    let test = ["-v", "Viewing", "--view=1000", &served.addr];
+    let Some(output) = python("test_tickcast.py", &test) else { return };
+    let said = text(&output.stderr);
+    assert!(output.status.success() && !said.contains("skipped"), "{said}");
 }

@@ -197,10 +197,8 @@ impl CompactSnapshots {
         let mut header = *header;
         if let Some(view) = &mut self.view {
             let at = world.player(own).map_or(Position::default(), |player| player.at);
-            view.look(self.now, &self.clusters, home, at, &mut told.seen);
-            told.seen.forget(told.arrived());
-            let members = |id| self.history.members(self.now, id).len();
-            header.players = told.seen.in_view().map(|place| members(place.cluster) as u32).sum();
+            let arrived = told.arrived();
+            header.players = view.look(self.now, &self.clusters, home, at, arrived, &mut told.seen);
         } else if told.home() != home {
             let before = told.home().map(|before| &self.leads[usize::from(before)].records);
             told.set_home(home, before);

@@ -36,7 +36,7 @@ impl Showing<'_, '_> {
     pub(super) fn show(&mut self, home: Option<u16>) {
         self.view.named.clear();
         self.withdraw();
-        let mut all_fit = home.is_none_or(|home| self.tell(home));
+        let mut all_fit = home.and_then(|home| self.seen.index_of(home)).is_none_or(|home| self.tell(home));
         if self.seen.is_crowded {
             self.packing.share_of_all(NEAREST_PERCENT);
             self.tell_nearest();
@@ -73,40 +73,41 @@ impl Showing<'_, '_> {
 
     fn tell_nearest(&mut self) {
         for index in 0..self.view.nearest.len() {
-            let (_, cluster) = self.view.nearest[index];
-            self.tell(cluster);
+            let (_, place) = self.view.nearest[index];
+            self.tell(place as usize);
         }
     }
 
     /// Says whether all that is in view is told now.
     fn tell_the_rest(&mut self) -> bool {
-        let (is_crowded, missing, now) = (self.seen.is_crowded, self.missing, self.packing.to.now);
-        let due = self.seen.in_view().filter(|place| !is_crowded || is_on_grid(place.cluster, now));
-        let ages = due.map(|place| (AGES - (place.told & !missing).least(), place.cluster));
-        self.view.order.clear();
-        self.view.order.extend(ages);
-        if is_crowded {
-            self.view.order.sort_unstable();
+        if !self.seen.is_crowded {
+            return (0..self.seen.places.len())
+                .all(|place| !self.seen.places[place].is_in_view || self.tell(place));
         }
-        let mut clusters = std::mem::take(&mut self.view.order);
-        let all_fit = clusters.iter().all(|&(_, cluster)| self.tell(cluster));
-        clusters.clear();
-        self.view.order = clusters;
+        let places = self.seen.places.iter().enumerate().filter(|(_, place)| place.is_in_view);
+        let due = places.filter(|(_, place)| is_on_grid(place.cluster, self.packing.to.now));
+        let by_age = due.map(|(index, place)| (AGES - (place.told & !self.missing).least(), index as u32));
+        let mut order = std::mem::take(&mut self.view.order);
+        order.clear();
+        order.extend(by_age);
+        order.sort_unstable();
+        let all_fit = order.iter().all(|&(_, place)| self.tell(place as usize));
+        self.view.order = order;
         all_fit
     }
 
-    /// Adds a block of a cluster in view, unless it is told already. False if it finds no room.
-    fn tell(&mut self, cluster: u16) -> bool {
-        if self.packing.has(cluster) {
+    /// Adds a block of the cluster at a place in view, unless it is told already. False if it finds no room.
+    fn tell(&mut self, index: usize) -> bool {
+        let place = &mut self.seen.places[index];
+        if self.packing.has(place.cluster) {
             return true;
         }
-        let Some(index) = self.seen.index_of(cluster) else { return true };
-        let among = self.packing.to.heard & self.packing.mark(cluster).legal;
-        let base = self.seen.places[index].base(self.packing.to.now, among, self.parts);
-        let is_told = self.packing.put(cluster, base, self.parts);
+        let among = self.packing.to.heard & self.packing.mark(place.cluster).legal;
+        let base = place.base(self.packing.to.now, among, self.parts);
+        let is_told = self.packing.put(place.cluster, base, self.parts);
         if is_told {
-            self.seen.places[index].told |= Ages(1);
-            self.seen.places[index].withdrawn = Ages::NONE;
+            place.told |= Ages(1);
+            place.withdrawn = Ages::NONE;
             self.note_moves();
         }
         is_told

@@ -22,14 +22,22 @@ pub(super) struct View {
     radius: u32,
     /// By cluster: which of `around` may be in view of its members, if that was asked for.
     spans: Vec<Option<(u32, u32)>>,
-    around: Vec<u16>,
+    around: Vec<Around>,
     /// Space to merge in.
     merged: Vec<Place>,
-    /// What was in view at the last look, by the square of its distance; if that is crowded, the nearest.
-    pub(super) nearest: Vec<(u64, u16)>,
+    /// What is in view since the last look: the square of its distance, and its place. If that is crowded, the nearest.
+    pub(super) nearest: Vec<(u64, u32)>,
     /// Space for whoever tells: what comes first, and what else must be named.
-    pub(super) order: Vec<(u64, u16)>,
+    pub(super) order: Vec<(u64, u32)>,
     pub(super) named: Vec<u16>,
+}
+
+/// A cluster that may be in view.
+#[derive(Clone, Copy, Debug)]
+struct Around {
+    cluster: u16,
+    members: u16,
+    bounds: Bounds,
 }
 
 impl View {
@@ -62,43 +70,42 @@ impl View {
         self.around.clear();
     }
 
-    /// Which clusters are in view of the player at `at` in the cluster `home`, if it is in any.
+    /// Which clusters are in view of the player at `at` in the cluster `home`, if it is in any; gives how many players
+    /// those are. `arrived`: which snapshots have reached the peer.
     pub(super) fn look(
         &mut self,
         now: Tick,
         clusters: &Clusters,
         home: Option<u16>,
         at: Position,
+        arrived: Ages,
         seen: &mut Seen,
-    ) {
+    ) -> u32 {
         let ticks = now.since(seen.now);
         seen.now = now;
         self.nearest.clear();
-        let span = home.map_or(0..0, |home| self.span(clusters, home));
         self.merged.clear();
-        let mut before = seen.places.iter().peekable();
-        for index in span {
-            let cluster = self.around[index];
-            while let Some(place) = before.next_if(|place| place.cluster < cluster) {
-                self.merged.push(Place { is_in_view: false, ..place.later(ticks) });
+        let span = home.map_or(0..0, |home| self.span(clusters, home));
+        let (least, most) = (square(self.radius), square(self.radius + Self::margin(self.radius)));
+        let mut players = 0;
+        let mut before = seen.places.iter().map(|place| place.later(ticks)).peekable();
+        for around in &self.around[span] {
+            while let Some(place) = before.next_if(|place| place.cluster < around.cluster) {
+                self.merged.extend(place.out_of_view(arrived));
             }
-            let known = before.next_if(|place| place.cluster == cluster).map(|place| place.later(ticks));
-            let Some(bounds) = clusters.bounds(cluster) else {
-                self.merged.extend(known.map(|place| Place { is_in_view: false, ..place }));
-                continue;
-            };
+            let known = before.next_if(|place| place.cluster == around.cluster);
             let was_in_view = known.is_some_and(|place| place.is_in_view);
-            let is_in_view = is_within(farthest(bounds, at), self.radius + Self::margin(self.radius))
-                && (was_in_view || is_within(nearest(bounds, at), self.radius));
-            if is_in_view {
-                self.nearest.push((nearest(bounds, at), cluster));
-            }
-            if is_in_view || known.is_some() {
-                let place = known.unwrap_or(Place::new(cluster));
-                self.merged.push(Place { is_in_view, ..place });
+            let near = nearest(around.bounds, at);
+            if (was_in_view || near <= least) && farthest(around.bounds, at) <= most {
+                players += u32::from(around.members);
+                self.nearest.push((near, self.merged.len() as u32));
+                let place = known.unwrap_or(Place::new(around.cluster));
+                self.merged.push(Place { is_in_view: true, ..place });
+            } else {
+                self.merged.extend(known.and_then(|place| place.out_of_view(arrived)));
             }
         }
-        self.merged.extend(before.map(|place| Place { is_in_view: false, ..place.later(ticks) }));
+        self.merged.extend(before.filter_map(|place| place.out_of_view(arrived)));
         seen.places.clear();
         seen.places.extend_from_slice(&self.merged);
         if seen.is_crowded && self.nearest.len() > NEAREST_MAX {
@@ -106,6 +113,7 @@ impl View {
             self.nearest.truncate(NEAREST_MAX);
             self.nearest.sort_unstable();
         }
+        players
     }
 
     /// Where in `around` those stand that may be in view of members of a cluster, ascending.
@@ -113,8 +121,12 @@ impl View {
         let (from, to) = self.spans[usize::from(home)].unwrap_or_else(|| {
             let from = self.around.len();
             let reach = self.radius + Self::margin(self.radius);
-            self.around.extend(clusters.bounds(home).iter().flat_map(|&around| clusters.near(around, reach)));
-            self.around[from..].sort_unstable();
+            let near = clusters.bounds(home).into_iter().flat_map(|around| clusters.near(around, reach));
+            self.around.extend(near.filter_map(|cluster| {
+                let members = clusters.members(cluster).len() as u16;
+                Some(Around { cluster, members, bounds: clusters.bounds(cluster)? })
+            }));
+            self.around[from..].sort_unstable_by_key(|around| around.cluster);
             (from as u32, self.around.len() as u32)
         });
         self.spans[usize::from(home)] = Some((from, to));
@@ -140,6 +152,12 @@ impl Place {
 
     fn later(self, ticks: u64) -> Self {
         Self { told: self.told.later(ticks), withdrawn: self.withdrawn.later(ticks), ..self }
+    }
+
+    /// Out of view, until the peer knows so, or was told of it so long ago that it believes in it no longer.
+    fn out_of_view(self, arrived: Ages) -> Option<Self> {
+        let is_forgotten = self.told.is_empty() || !(self.withdrawn & arrived).is_empty();
+        (!is_forgotten).then_some(Place { is_in_view: false, ..self })
     }
 
     /// What the peer holds of it: the newest of what it was told in one of the ticks `among`.
@@ -176,13 +194,6 @@ impl Seen {
     pub(super) fn index_of(&self, cluster: u16) -> Option<usize> {
         self.places.binary_search_by_key(&cluster, |place| place.cluster).ok()
     }
-
-    /// Forgets what is out of view, and known by the peer to be so, or told too long ago to be believed in.
-    pub(super) fn forget(&mut self, arrived: Ages) {
-        self.places.retain(|place| {
-            place.is_in_view || !place.told.is_empty() && (place.withdrawn & arrived).is_empty()
-        });
-    }
 }
 
 /// The square of the distance to the nearest place within bounds.
@@ -201,6 +212,6 @@ fn farthest(bounds: Bounds, at: Position) -> u64 {
     at.distance_squared(Position { x, y })
 }
 
-fn is_within(square: u64, distance: u32) -> bool {
-    square <= u64::from(distance).pow(2)
+fn square(distance: u32) -> u64 {
+    u64::from(distance).pow(2)
 }
