@@ -30,14 +30,14 @@ pub(super) struct Peer {
 #[derive(Debug)]
 pub(super) enum Snapshots {
     Plain(Turn),
-    Compact(Box<Told>),
+    Compact(Told),
 }
 
 impl Snapshots {
     pub(super) fn new(encoding: Encoding, datagram_bytes: usize) -> Self {
         match encoding {
             Encoding::Plain => Self::Plain(Turn::default()),
-            Encoding::Compact => Self::Compact(Box::new(Told::new(datagram_bytes))),
+            Encoding::Compact => Self::Compact(Told::new(datagram_bytes)),
         }
     }
 

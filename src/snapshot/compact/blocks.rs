@@ -51,6 +51,12 @@ pub(super) struct Base {
 }
 
 impl Base {
+    /// All of a cluster, so many ticks ago; nothing if that is 0.
+    #[inline(always)]
+    pub(super) fn whole(age: u8) -> Option<Self> {
+        (age > 0).then_some(Self { age, eights: Part::ALL.to })
+    }
+
     fn is_whole(self) -> bool {
         self.eights == Part::ALL.to
     }

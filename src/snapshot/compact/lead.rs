@@ -3,7 +3,7 @@
 use super::ages::Ages;
 use super::near::Seats;
 use super::order::{Agenda, Order};
-use super::packing::{Listener, Packing, Stock};
+use super::packing::{Chosen, Listener, Packing, Stock};
 use super::records::Records;
 use super::turn::Stretch;
 use crate::wire::Tick;
@@ -53,7 +53,7 @@ pub(super) struct Lead {
     /// Of now, by the age of the newest snapshot that has arrived. `Some(None)`: it does not fit.
     bodies: [Option<Option<Body>>; NEWEST_MAX + 1],
     /// The clusters of now, in their order.
-    clusters: Vec<u16>,
+    chosen: Vec<Chosen>,
     /// The greatest age that a body was asked for in this tick, and in the one before.
     newest_max: [usize; 2],
 }
@@ -66,7 +66,7 @@ impl Lead {
             told_in: Ages::NONE,
             is_told: false,
             bodies: [None; NEWEST_MAX + 1],
-            clusters: Vec::new(),
+            chosen: Vec::new(),
             newest_max: [1; 2],
         }
     }
@@ -89,8 +89,8 @@ impl Lead {
             order.tell_all(agenda);
             order.packing().has_told()
         });
-        self.clusters.clear();
-        self.clusters.extend_from_slice(stock.clusters);
+        self.chosen.clear();
+        self.chosen.extend_from_slice(stock.chosen);
         self.is_told = body.is_some();
         self.bodies[newest] = Some(body);
         self.told_in |= Ages(self.is_told.into());
@@ -107,9 +107,9 @@ impl Lead {
         let newest = usize::try_from(newest).ok().filter(|newest| (1..=NEWEST_MAX).contains(newest))?;
         self.newest_max[0] = self.newest_max[0].max(newest);
         if self.is_told && self.bodies[newest].is_none() {
-            let clusters = std::mem::take(&mut self.clusters);
-            let body = self.pack(newest, stock, agenda, bytes, |order| order.tell_these(&clusters));
-            self.clusters = clusters;
+            let chosen = std::mem::take(&mut self.chosen);
+            let body = self.pack(newest, stock, agenda, bytes, |order| order.tell_these(&chosen, newest));
+            self.chosen = chosen;
             self.bodies[newest] = Some(body);
         }
         self.bodies[newest].flatten()
@@ -139,6 +139,11 @@ impl Lead {
     /// Whether it is told anything now.
     pub(super) fn is_told(&self) -> bool {
         self.is_told
+    }
+
+    /// The clusters that it is told of now, in their order.
+    pub(super) fn chosen(&self) -> &[Chosen] {
+        &self.chosen
     }
 
     /// The stretch of clusters that it is told of in turn now.

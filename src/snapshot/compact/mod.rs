@@ -32,7 +32,7 @@ use history::{FRAMES, History};
 use lead::Lead;
 use near::{Seats, seats};
 use order::Agenda;
-use packing::{Mark, NearTally, Stock};
+use packing::{Chosen, Mark, NearTally, Stock};
 use telling::Telling;
 use view::View;
 
@@ -83,7 +83,7 @@ pub struct CompactSnapshots {
     leads: Vec<Lead>,
     /// What followers of leads are sent in this tick.
     bodies: Vec<u8>,
-    clusters_told: Vec<u16>,
+    chosen: Vec<Chosen>,
     /// How far peers see, unless they see everything.
     view: Option<View>,
 }
@@ -155,7 +155,7 @@ impl CompactSnapshots {
             snapshots: 0,
             leads: Vec::new(),
             bodies: Vec::new(),
-            clusters_told: Vec::new(),
+            chosen: Vec::new(),
             view: radius.map(View::new),
         }
     }
@@ -198,7 +198,7 @@ impl CompactSnapshots {
         if let Some(view) = &mut self.view {
             let at = world.player(own).map_or(Position::default(), |player| player.at);
             let arrived = told.arrived();
-            header.players = view.look(self.now, &self.clusters, home, at, arrived, &mut told.seen);
+            header.players = view.look(self.now, &self.clusters, home, at, arrived, &mut told.records.seen);
         } else if told.home() != home {
             let before = told.home().map(|before| &self.leads[usize::from(before)].records);
             told.set_home(home, before);
@@ -219,7 +219,7 @@ impl CompactSnapshots {
             marks: &mut self.marks,
             snapshots: &mut self.snapshots,
             near_tally: &mut self.near_tally,
-            clusters: &mut self.clusters_told,
+            chosen: &mut self.chosen,
         };
         let agenda = Agenda {
             now: self.now,

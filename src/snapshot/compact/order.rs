@@ -1,7 +1,8 @@
 //! In which order a listener is told: what is near, what was lost, all others in turn.
 
+use super::ages::Ages;
 use super::blocks::Base;
-use super::packing::{NO_SEAT, Packing, spread};
+use super::packing::{Chosen, NO_SEAT, Packing, spread};
 use super::records::Records;
 use super::turn::{Lost, Stretch};
 use crate::wire::Tick;
@@ -69,9 +70,25 @@ impl<'a, 's> Order<'a, 's> {
         self.rest_of_near();
     }
 
-    /// These clusters in this order. False if they do not fit.
-    pub(super) fn tell_these(&mut self, clusters: &[u16]) -> bool {
-        clusters.iter().all(|&cluster| self.tell(cluster))
+    /// What was chosen already, in its order, to a listener who has heard nothing newer than so many ticks: for a far
+    /// cluster from the same baseline, if that is old enough. False if it does not fit.
+    pub(super) fn tell_these(&mut self, chosen: &[Chosen], newest: usize) -> bool {
+        chosen.iter().all(|&Chosen { cluster, age }| {
+            let is_far = self.packing.mark(cluster).seat == NO_SEAT;
+            let base =
+                if is_far && usize::from(age) >= newest { Base::whole(age) } else { self.base(cluster) };
+            self.packing.put(cluster, base, &mut self.records.parts)
+        })
+    }
+
+    /// What was chosen for a lead, in its order, from the same baselines where the listener holds all that the lead was told
+    /// in the ticks of these ages. Nothing is noted. False if it does not fit.
+    pub(super) fn tell_along(&mut self, chosen: &[Chosen], holds: Ages) -> bool {
+        chosen.iter().all(|&Chosen { cluster, age }| {
+            let is_held = age > 0 && holds.contains(age.into());
+            let base = if is_held { Base::whole(age) } else { self.base(cluster) };
+            self.packing.put(cluster, base, &mut self.records.parts)
+        })
     }
 
     /// The peer's own cluster, and its neighbours within their share.

@@ -58,7 +58,15 @@ pub(super) struct Stock<'a> {
     pub(super) snapshots: &'a mut u64,
     pub(super) near_tally: &'a mut NearTally,
     /// The clusters that the last snapshot told of, in their order.
-    pub(super) clusters: &'a mut Vec<u16>,
+    pub(super) chosen: &'a mut Vec<Chosen>,
+}
+
+/// A cluster that a snapshot tells of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chosen {
+    pub(super) cluster: u16,
+    /// How old the baseline is that its block leads from; 0 if it stands alone.
+    pub(super) age: u8,
 }
 
 /// Who a snapshot is for.
@@ -103,7 +111,7 @@ impl<'a, 's> Packing<'a, 's> {
         limit: usize,
     ) -> Self {
         *stock.snapshots += 1;
-        stock.clusters.clear();
+        stock.chosen.clear();
         Self {
             stock,
             to,
@@ -136,7 +144,7 @@ impl<'a, 's> Packing<'a, 's> {
 
     /// Whether it has told of anything.
     pub(super) fn has_told(&self) -> bool {
-        !self.stock.clusters.is_empty()
+        !self.stock.chosen.is_empty()
     }
 
     /// How many bytes the blocks have so far.
@@ -199,7 +207,7 @@ impl<'a, 's> Packing<'a, 's> {
             return false;
         }
         self.mark(cluster).is_told = true;
-        self.stock.clusters.push(cluster);
+        self.stock.chosen.push(Chosen { cluster, age: base.map_or(0, |base| base.age) });
         true
     }
 

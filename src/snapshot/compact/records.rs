@@ -5,6 +5,7 @@ use super::blocks::Base;
 use super::near::{Near, Seats};
 use super::parts::PartsTold;
 use super::turn::Turns;
+use super::view::Seen;
 use crate::wire::Tick;
 
 /// Which clusters the snapshots of the last ticks told of: those at the seats, those in turn, and of which only a part.
@@ -16,11 +17,19 @@ pub(super) struct Records {
     pub(super) near: Near,
     pub(super) turns: Turns,
     pub(super) parts: PartsTold,
+    /// Where peers are shown only what is around them; then there are no seats and turns.
+    pub(super) seen: Seen,
 }
 
 impl Records {
     pub(super) fn new() -> Self {
-        Self { now: Tick(0), near: Near::NOBODY, turns: Turns::NONE, parts: PartsTold::default() }
+        Self {
+            now: Tick(0),
+            near: Near::NOBODY,
+            turns: Turns::NONE,
+            parts: PartsTold::default(),
+            seen: Seen::NOTHING,
+        }
     }
 
     /// It is `now`: a snapshot begins that has told of nothing yet, to a listener at these seats.

@@ -2,7 +2,7 @@
 
 use super::ages::Ages;
 use super::graves::Graves;
-use super::lead::{FILL_PERCENT, Lead};
+use super::lead::{Body, FILL_PERCENT, Lead};
 use super::near::Near;
 use super::order::{Agenda, Order};
 use super::packing::{Listener, Packing, Stock};
@@ -51,7 +51,8 @@ impl Telling<'_, '_> {
         let newest = self.told.arrived().least();
         let body = lead.body(newest, self.stock, self.agenda, bodies);
         let room = self.limit - self.out.len();
-        let Some(body) = body.filter(|body| body.len() <= room && self.told.can_follow(body.ages)) else {
+        let can_follow = |body: &Body| body.len() <= room && (body.ages & !self.told.holds()).is_empty();
+        let Some(body) = body.filter(|body| self.told.has_no_arrears() && can_follow(body)) else {
             return false;
         };
         self.out.extend_from_slice(body.of(bodies));
@@ -64,9 +65,15 @@ impl Telling<'_, '_> {
     pub(super) fn own(&mut self, lead: Option<&Lead>, all_in: Ages) {
         let seats = lead.map_or(Near::NOBODY, |lead| lead.records.near).seats();
         let place = self.agenda.place;
+        let has_arrears = !self.told.has_no_arrears();
         let has_followed = self.told.begin_own(seats, lead.map(|lead| &lead.records), all_in);
         let lead = lead.filter(|lead| lead.is_told());
         let has_room = (self.limit - self.start) * 100 >= self.agenda.body_bytes * FILL_PERCENT;
+        if let Some(lead) = lead.filter(|_| has_room && !has_arrears)
+            && self.go_along(lead)
+        {
+            return;
+        }
         let turns = &mut self.told.records.turns;
         let joined = lead.filter(|_| has_followed || has_room && turns.may_join(place));
         if let Some(lead) = joined {
@@ -84,16 +91,35 @@ impl Telling<'_, '_> {
         }
     }
 
+    /// Tells of just what the lead is told, though not from the same baselines. False if that does not fit.
+    fn go_along(&mut self, lead: &Lead) -> bool {
+        let from = self.out.len();
+        let to = Listener { heard: self.told.arrived(), now: self.agenda.now, takes_parts: false };
+        let holds = self.told.holds();
+        let packing = Packing::new(self.stock, to, self.out, self.start, self.limit);
+        let mut order = Order::new(&mut self.told.records, packing);
+        let fits = order.tell_along(lead.chosen(), holds);
+        let checksum = order.packing().checksum();
+        if fits {
+            self.put_checksum(checksum);
+            self.told.follow();
+        } else {
+            self.out.truncate(from);
+        }
+        fits
+    }
+
     /// Shows the peer what is in its view, after a look around.
     pub(super) fn show(&mut self, view: &mut View, home: Option<u16>) {
         let now = self.agenda.now;
         let to = Listener { heard: self.told.arrived(), now, takes_parts: true };
         let missing = self.told.missing();
-        let Told { records, seen, .. } = &mut *self.told;
+        let records = &mut *self.told.records;
         records.begin(now, Near::NOBODY.seats());
         let limit = self.limit - SPARE_BYTES;
         let packing = Packing::new(self.stock, to, self.out, self.start, limit);
-        let mut showing = Showing { packing, view, seen, parts: &mut records.parts, missing };
+        let mut showing =
+            Showing { packing, view, seen: &mut records.seen, parts: &mut records.parts, missing };
         showing.show(home);
         let (has_parts, checksum) = (showing.packing.has_parts(), showing.packing.checksum());
         self.finish(has_parts, checksum);

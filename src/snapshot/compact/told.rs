@@ -3,7 +3,6 @@
 use super::ages::{AGES, Ages};
 use super::near::Seats;
 use super::records::Records;
-use super::view::Seen;
 use crate::wire::{Ack, Tick};
 
 /// A snapshot that is not acknowledged when one so many ticks newer is has been lost.
@@ -51,9 +50,7 @@ pub struct Told {
     followed: Ages,
     /// Whether something of its own records waits to be told again. A copy, for they are far away in memory.
     is_waiting: bool,
-    pub(super) records: Records,
-    /// Where peers are shown only what is around them; the records then have parts only.
-    pub(super) seen: Seen,
+    pub(super) records: Box<Records>,
 }
 
 impl Told {
@@ -74,8 +71,7 @@ impl Told {
             covers: Ages::NONE,
             followed: Ages::NONE,
             is_waiting: false,
-            records: Records::new(),
-            seen: Seen::NOTHING,
+            records: Box::new(Records::new()),
         }
     }
 
@@ -172,9 +168,9 @@ impl Told {
         }
     }
 
-    /// Whether it holds all that the lead was told in the ticks of these ages, and nothing waits to be told again.
-    pub(super) fn can_follow(&self, ages: Ages) -> bool {
-        (ages & !self.holds()).is_empty() && self.lost.is_empty() && !self.is_waiting
+    /// Whether nothing waits to be told again.
+    pub(super) fn has_no_arrears(&self) -> bool {
+        self.lost.is_empty() && !self.is_waiting
     }
 
     /// When it was told at least what the lead of its home was, and has heard it.
@@ -182,7 +178,7 @@ impl Told {
         self.covers & self.arrived
     }
 
-    /// This snapshot tells just what the lead is told.
+    /// This snapshot tells of just what the lead is told.
     pub(super) fn follow(&mut self) {
         self.followed |= Ages(1);
         self.covers |= Ages(1);
@@ -260,6 +256,11 @@ mod tests {
 
     #[test]
     fn a_peer_takes_little_memory() {
-        assert!(size_of::<Told>() <= 1_024, "{}", size_of::<Told>());
+        assert!(
+            size_of::<Told>() <= 128 && size_of::<Records>() <= 1_024,
+            "{} {}",
+            size_of::<Told>(),
+            size_of::<Records>()
+        );
     }
 }
