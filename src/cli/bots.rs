@@ -9,7 +9,7 @@ use clap::Args;
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser as _};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::CommandError;
+use super::{CommandError, running};
 use crate::load::bots::{self, BotsConfig, CLIENTS_MAX, Progress, RATE_MAX_HZ, RATE_MIN_HZ, Stage};
 use crate::load::{Area, BotsReport, Walk};
 use crate::secret::Secret;
@@ -60,10 +60,18 @@ pub(super) struct BotsArgs {
     /// Print the figures as one JSON object, the last line of standard output
     #[arg(long, env = "TICKCAST_JSON", value_parser = BoolishValueParser::new())]
     json: bool,
+    /// Print a JSON object with the stage and the clients that have joined when one begins: joining, warming_up,
+    /// counting, counted
+    #[arg(long, env = "TICKCAST_STAGES", value_parser = BoolishValueParser::new())]
+    stages: bool,
+    /// Keep the bots on this core
+    #[arg(long, env = "TICKCAST_PIN", value_name = "CORE")]
+    pin: Option<usize>,
 }
 
 /// Runs the bots and prints what they saw.
 pub(super) fn run(args: BotsArgs) -> Result<(), CommandError> {
+    running::pin(args.pin)?;
     let config = BotsConfig {
         server: args.server,
         clients: args.clients,
@@ -77,7 +85,13 @@ pub(super) fn run(args: BotsArgs) -> Result<(), CommandError> {
         seed: args.seed,
     };
     let bar = progress_bar();
-    let report = bots::run(&config, &drawn_secret(), &mut |progress| show(&bar, config.clients, progress));
+    let mut said = None;
+    let report = bots::run(&config, &drawn_secret(), &mut |progress| {
+        show(&bar, config.clients, progress);
+        if args.stages && said.replace(progress.stage) != Some(progress.stage) {
+            say(progress);
+        }
+    });
     bar.finish_and_clear();
     let report = report?;
     if args.json {
@@ -108,10 +122,16 @@ fn show(bar: &ProgressBar, clients: usize, progress: Progress) {
     let stage = match progress.stage {
         Stage::Joining => "joining",
         Stage::WarmingUp => "warming up",
-        Stage::Counting => "counting",
+        Stage::Counting | Stage::Counted => "counting",
     };
     bar.set_message(format!("{stage}: {} of {clients} clients", progress.joined));
     bar.set_position((share * 1_000.0) as u64);
+}
+
+/// For whoever measures the server meanwhile. If nobody reads it, the bots play on.
+fn say(progress: Progress) {
+    let line = serde_json::json!({ "stage": progress.stage.name(), "joined": progress.joined });
+    let _nobody_reads_it = writeln!(std::io::stdout(), "{line}");
 }
 
 /// The figures, one a line, with names that people read.

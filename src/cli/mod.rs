@@ -1,6 +1,7 @@
 //! The command line: flags over environment over file, and what each command does with them.
 
 mod bots;
+mod running;
 mod send;
 mod serve;
 mod values;

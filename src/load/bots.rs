@@ -90,6 +90,20 @@ pub enum Stage {
     WarmingUp,
     /// They play, and everything counts.
     Counting,
+    /// What was counted is about to be said.
+    Counted,
+}
+
+impl Stage {
+    /// In one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Joining => "joining",
+            Stage::WarmingUp => "warming_up",
+            Stage::Counting => "counting",
+            Stage::Counted => "counted",
+        }
+    }
 }
 
 /// Runs the bots from hello to leave. Everything random in their datagrams comes from `secret`; in their ways,
@@ -235,7 +249,10 @@ impl Fleet<'_> {
         let cpu_before = machine::cpu_time();
         let begun = machine::now();
         self.start(begun);
+        self.next_progress = begun;
         let ended = self.play(Stage::Counting, self.config.duration, progress);
+        let (joined, total) = (self.shared.joined, self.config.duration);
+        progress(Progress { stage: Stage::Counted, joined, elapsed: ended - begun, total });
         let cpu_time = machine::cpu_time().zip(cpu_before).map(|(after, before)| after - before);
         self.stop(ended);
         self.play(Stage::Counting, self.on_its_way(), &mut |_| {});

@@ -10,3 +10,4 @@ mod lesson;
 mod library;
 mod script;
 mod served;
+mod statistics;

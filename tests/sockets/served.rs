@@ -21,6 +21,7 @@ impl Served {
             .args(["serve", "--bind", "127.0.0.1:0", "--log-format", "json", "--log-level", "info"])
             .args(args)
             .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
