@@ -1,6 +1,7 @@
 //! Everything that touches the outside: the socket, the clock, the tick's thread, and the library's async face.
 
 mod clock;
+mod floor;
 mod machine;
 mod socket;
 mod statistics;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::info;
 
+pub use floor::{FLOOR_BYTES, Floor, FloorConfig};
 pub use machine::{PinError, cores, pin};
 pub use statistics::{Statistics, StatisticsAnswer, StatisticsAsker};
 pub use status::{Spread, Status, Traffic};

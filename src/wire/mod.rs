@@ -12,7 +12,7 @@ pub use codec::{
     CompactSnapshot, DecodeError, compact_snapshot, decode_client, decode_server, encode_client,
     encode_server, snapshot_header,
 };
-pub(crate) use codec::{encode_part, encode_reply, hello_prefix};
+pub(crate) use codec::{encode_part, encode_reply, hello_prefix, stamp_tick};
 pub use message::{
     Ack, Bounds, Challenge, Closed, ClosedReason, Encoding, FromClient, FromServer, Hello, Leave, Move,
     PLAYER_BYTES, PlainSnapshot, Player, Position, Proof, Refusal, RefusalReason, SnapshotHeader, Tick,
