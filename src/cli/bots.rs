@@ -54,6 +54,10 @@ pub(super) struct BotsArgs {
     #[arg(long, env = "TICKCAST_ENCODING", value_name = "ENCODING", default_value = "compact",
           value_parser = PossibleValuesParser::new(["compact", "plain"]).map(encoding_named))]
     encoding: Encoding,
+    /// An even sample of at least so many clients decode their snapshots in full, the others read the headers
+    /// [default: all up to 1000, of more 100]
+    #[arg(long, env = "TICKCAST_DECODERS", value_name = "N", value_parser = parse_clients)]
+    decoders: Option<usize>,
     /// The same seed, the same ways
     #[arg(long, env = "TICKCAST_SEED", value_name = "N", default_value = "1")]
     seed: u64,
@@ -82,6 +86,7 @@ pub(super) fn run(args: BotsArgs) -> Result<(), CommandError> {
         walk: args.walk,
         area: args.area,
         encoding: args.encoding,
+        decoders: args.decoders,
         seed: args.seed,
     };
     let bar = progress_bar();
