@@ -191,7 +191,7 @@ pub(super) fn parse_server(text: &str) -> Result<SocketAddr, String> {
     found.first().copied().ok_or_else(|| "the name has no address".into())
 }
 
-fn parse_clients(text: &str) -> Result<usize, String> {
+pub(super) fn parse_clients(text: &str) -> Result<usize, String> {
     let number = text.parse().map_err(|_| "not a number of clients".to_string())?;
     within(number, 1..=CLIENTS_MAX).ok_or(format!("1 to {CLIENTS_MAX} clients"))
 }
@@ -201,11 +201,11 @@ fn parse_rate(text: &str) -> Result<f64, String> {
     within(hz, RATE_MIN_HZ..=RATE_MAX_HZ).ok_or(format!("{RATE_MIN_HZ} to {RATE_MAX_HZ} Hz"))
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     duration_within(text, Duration::from_millis(100))
 }
 
-fn parse_warmup(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_warmup(text: &str) -> Result<Duration, String> {
     duration_within(text, Duration::ZERO)
 }
 
@@ -219,7 +219,7 @@ fn within<T: PartialOrd>(value: T, bound: RangeInclusive<T>) -> Option<T> {
     bound.contains(&value).then_some(value)
 }
 
-fn encoding_named(name: String) -> Encoding {
+pub(super) fn encoding_named(name: String) -> Encoding {
     if name == "plain" { Encoding::Plain } else { Encoding::Compact }
 }
 

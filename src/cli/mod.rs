@@ -1,6 +1,7 @@
 //! The command line: flags over environment over file, and what each command does with them.
 
 mod bots;
+mod capacity;
 mod floor;
 mod running;
 mod send;
@@ -39,6 +40,8 @@ enum Command {
     Send(send::SendArgs),
     /// Play with many clients, and say what they saw
     Bots(bots::BotsArgs),
+    /// Find how many clients this machine holds
+    Capacity(capacity::CapacityArgs),
     /// Receive and send, and nothing else: what a server costs at the least
     Floor(floor::FloorArgs),
 }
@@ -61,6 +64,7 @@ impl Cli {
             Some(Command::Serve(args)) => serve::run(args),
             Some(Command::Send(args)) => send::run(args),
             Some(Command::Bots(args)) => bots::run(args),
+            Some(Command::Capacity(args)) => capacity::run(args),
             Some(Command::Floor(args)) => floor::run(args),
         };
         match result {

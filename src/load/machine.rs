@@ -9,8 +9,12 @@ pub(super) fn now() -> Instant {
     Instant::now()
 }
 
-/// Sleeps until the next bot is due; never to wait for something that could say that it is done.
-#[expect(clippy::disallowed_methods, reason = "the loop over the bots waits for the next visit here")]
+/// Sleeps: until the next bot is due, or to let a signal arrive; never to wait for something that could say that it is
+/// done.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge: the loop over the bots waits for the next visit here"
+)]
 pub(super) fn sleep(duration: Duration) {
     std::thread::sleep(duration);
 }
@@ -28,6 +32,28 @@ pub(super) fn cpu_time() -> Option<Duration> {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn cpu_time() -> Option<Duration> {
     None
+}
+
+/// Asks a server process of ours for a line of statistics.
+#[cfg(target_os = "linux")]
+pub(super) fn ask_statistics(process: &std::process::Child) -> std::io::Result<()> {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    let id = i32::try_from(process.id()).map_err(std::io::Error::other)?;
+    kill(Pid::from_raw(id), Signal::SIGUSR1).map_err(std::io::Error::from)
+}
+
+/// Asks a server process of ours for a line of statistics.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn ask_statistics(_process: &std::process::Child) -> std::io::Result<()> {
+    Err(std::io::Error::new(std::io::ErrorKind::Unsupported, "only on Linux"))
+}
+
+/// What the processor calls itself, where the system says so.
+pub(super) fn processor() -> Option<String> {
+    let told = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = told.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_string())
 }
 
 /// Sees to it that this process may open `files` files.

@@ -3,6 +3,7 @@
 //! Nothing here asserts a rate or a time: tick numbers say whether something is missing, and waiting has a
 //! deadline only so that a failure ends.
 
+mod capacity;
 mod commands;
 mod crowd;
 mod hostile;

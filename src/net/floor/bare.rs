@@ -113,6 +113,7 @@ impl BareLoop {
                 sleep(left.min(DRAIN_EVERY));
             }
         }
+        self.drain();
         self.answer_statistics(now());
     }
 
