@@ -49,6 +49,21 @@ pub(super) fn ask_statistics(_process: &std::process::Child) -> std::io::Result<
     Err(std::io::Error::new(std::io::ErrorKind::Unsupported, "only on Linux"))
 }
 
+/// How long a core has been busy with whatever, and in all, in a unit of the system's. `None` where it does not say.
+pub(super) fn core_times(core: usize) -> Option<(u64, u64)> {
+    core_times_in(&std::fs::read_to_string("/proc/stat").ok()?, core)
+}
+
+/// Of the times of a core the first eight add up to all of it, and the fourth and the fifth are idle: proc(5),
+/// /proc/stat.
+fn core_times_in(table: &str, core: usize) -> Option<(u64, u64)> {
+    let name = format!("cpu{core} ");
+    let line = table.lines().find_map(|line| line.strip_prefix(&name))?;
+    let times: Vec<u64> = line.split_whitespace().take(8).map_while(|time| time.parse().ok()).collect();
+    let (all, idle): (u64, u64) = (times.iter().sum(), times.get(3)? + times.get(4)?);
+    Some((all - idle, all))
+}
+
 /// What the processor calls itself, where the system says so.
 pub(super) fn processor() -> Option<String> {
     let told = std::fs::read_to_string("/proc/cpuinfo").ok()?;
@@ -118,6 +133,13 @@ mod tests {
         assert_eq!(losses_in(TABLE, &ours), 0);
         (ours[0x8001], ours[0x8002]) = (true, true);
         assert_eq!(losses_in(TABLE, &ours), 34);
+    }
+
+    #[test]
+    fn a_core_is_busy_when_it_is_not_idle() {
+        let table = "cpu  9 9 9 9 9 9 9 9 9 9\ncpu1 1 2 3 40 5 6 7 8 9 9\ncpu10 1 1 1 1 1 1 1 1 1 1\n";
+        assert_eq!(core_times_in(table, 1), Some((27, 72)));
+        assert_eq!((core_times_in(table, 10), core_times_in(table, 2)), (Some((6, 8)), None));
     }
 
     #[test]

@@ -69,6 +69,8 @@ pub(super) struct Played {
 pub(super) struct Run {
     pub(super) served: Served,
     pub(super) played: Played,
+    /// The share of the server's core, and of the bots', that anyone used meanwhile; themselves included.
+    pub(super) busy: [Option<f64>; 2],
 }
 
 /// What a run is of.
@@ -90,7 +92,8 @@ impl Plan<'_> {
         let mut server = Process::start(program, &self.server_args())?;
         let addr = listening(&mut server, deadline, stop)?;
         let mut bots = Process::start(program, &self.bots_args(addr))?;
-        let mut served = None;
+        let cores = [config.server_core, config.bots_core];
+        let (mut served, mut before, mut busy) = (None, cores.map(times), [None; 2]);
         loop {
             let line = bots.out(deadline, stop)?;
             let said: Value = serde_json::from_str(&line).unwrap_or_default();
@@ -99,11 +102,14 @@ impl Plan<'_> {
                     stage(name);
                     if ["counting", "counted"].contains(&name) {
                         served = Some(statistics(&mut server, deadline, stop)?);
+                        let now = cores.map(times);
+                        busy = [busy_share(before[0], now[0]), busy_share(before[1], now[1])];
+                        before = now;
                     }
                 }
                 None => {
                     let played = read("bots", &line)?;
-                    return Ok(Run { served: served.unwrap_or_default(), played });
+                    return Ok(Run { served: served.unwrap_or_default(), played, busy });
                 }
             }
         }
@@ -136,6 +142,18 @@ impl Plan<'_> {
         args.extend(config.bots_core.map(|core| format!("--pin={core}")));
         args
     }
+}
+
+type Times = Option<(u64, u64)>;
+
+fn times(core: Option<usize>) -> Times {
+    machine::core_times(core?)
+}
+
+fn busy_share(before: Times, after: Times) -> Option<f64> {
+    let ((busy_before, all_before), (busy, all)) = (before?, after?);
+    let all = all.checked_sub(all_before).filter(|all| *all > 0)?;
+    Some(busy.saturating_sub(busy_before) as f64 / all as f64)
 }
 
 fn in_ms(flag: &str, time: Duration) -> String {

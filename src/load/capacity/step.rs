@@ -93,6 +93,10 @@ pub struct Step {
     pub age_ms_p99: Option<f64>,
     /// The bots' share of their core.
     pub bots_core_share: Option<f64>,
+    /// What others took of the server's core meanwhile: where it is not near 0, the machine was not quiet.
+    pub others_on_server_core: Option<f64>,
+    /// The same of the bots' core.
+    pub others_on_bots_core: Option<f64>,
 }
 
 impl Step {
@@ -126,6 +130,8 @@ impl Step {
             }),
             age_ms_p99: of(&|run| run.played.age_ms_p99),
             bots_core_share: of(&|run| run.played.cpu_share),
+            others_on_server_core: of(&|run| beside(run.busy[0], run.served.cpu_share)),
+            others_on_bots_core: of(&|run| beside(run.busy[1], run.played.cpu_share)),
             ..Self::default()
         };
         step.verdict = step.judged();
@@ -161,6 +167,11 @@ fn lost(run: &Run) -> u64 {
 
 fn of_expected(run: &Run, part: u64) -> Option<f64> {
     share(part as f64, run.played.snapshots_expected as f64)
+}
+
+/// What is left of what all use.
+fn beside(all: Option<f64>, own: Option<f64>) -> Option<f64> {
+    Some(rounded((all? - own?).max(0.0)))
 }
 
 fn share(part: f64, whole: f64) -> Option<f64> {
@@ -206,7 +217,7 @@ mod tests {
             socket_queue_losses: Some(2),
             ..Played::default()
         };
-        Run { served, played }
+        Run { served, played, busy: [None; 2] }
     }
 
     fn step(change: impl Fn(&mut Run)) -> Step {
@@ -253,7 +264,7 @@ mod tests {
         let keys = "rate_hz, clients, verdict, failed, failure, no room, joined, cpu_us_per_client_tick, \
             floor_cpu_us_per_client_tick, ratio_to_floor, core_share, tick_us_p50, tick_us_p99, tick_us_max, \
             late_us_p50, late_us_p99, delivered, lost, lost_at_bots, moves_sent, moves_applied, snapshot_bytes, \
-            bytes_per_client_second, age_ms_p99, bots_core_share";
+            bytes_per_client_second, age_ms_p99, bots_core_share, others_on_server_core, others_on_bots_core";
         let told: Vec<&str> = json.split('"').skip(1).step_by(2).collect();
         assert_eq!(told.join(", "), keys);
     }

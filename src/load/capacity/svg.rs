@@ -51,7 +51,7 @@ pub fn svg(report: &CapacityReport) -> String {
     let height = TOP + PANEL_HEIGHT + BOTTOM + LEGEND_LINE * (report.rates.len() + 1) as f64;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
-         height=\"{height}\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#222\">\n\
+         height=\"{height}\" font-family=\"DejaVu Sans, Arial, sans-serif\" font-size=\"12\" fill=\"#222\">\n\
          <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n"
     );
     text(&mut out, 16.0, 22.0, "start", &format!("tickcast {}: {}", report.version, place(report)));

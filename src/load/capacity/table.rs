@@ -8,7 +8,7 @@ struct Column {
     value: fn(&Step) -> String,
 }
 
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
     Column { heading: "Hz", value: |step| step.rate_hz.to_string() },
     Column { heading: "clients", value: |step| step.clients.to_string() },
     Column { heading: "CPU us", value: |step| told(step.cpu_us_per_client_tick, 1.0, 2) },
@@ -27,6 +27,13 @@ const COLUMNS: [Column; 11] = [
     Column { heading: "delivered %", value: |step| cut(step.delivered) },
     Column { heading: "lost at bots %", value: |step| told(step.lost_at_bots, 100.0, 3) },
     Column { heading: "bots' core %", value: |step| told(step.bots_core_share, 100.0, 1) },
+    Column {
+        heading: "others %",
+        value: |step| {
+            let figures = [step.others_on_server_core, step.others_on_bots_core];
+            figures.map(|figure| told(figure, 100.0, 0)).join("/")
+        },
+    },
     Column { heading: "B/s each", value: |step| told(step.bytes_per_client_second, 1.0, 0) },
     Column { heading: "age ms p99", value: |step| told(step.age_ms_p99, 1.0, 0) },
 ];
