@@ -40,9 +40,7 @@ enum Command {
     Send(send::SendArgs),
     /// Play with many clients, and say what they saw
     Bots(bots::BotsArgs),
-    /// Find how many clients this machine holds
     Capacity(capacity::CapacityArgs),
-    /// Receive and send, and nothing else: what a server costs at the least
     Floor(floor::FloorArgs),
 }
 

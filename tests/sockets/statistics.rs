@@ -70,6 +70,13 @@ fn statistics_are_over_the_time_since_those_before() {
 }
 
 #[test]
+fn the_readme_says_what_every_key_is() {
+    let readme = include_str!("../../README.md");
+    let missing: Vec<&str> = KEYS.into_iter().filter(|key| !readme.contains(&format!("`{key}`"))).collect();
+    assert!(missing.is_empty(), "README does not name {missing:?}");
+}
+
+#[test]
 fn a_core_that_does_not_exist_is_refused_by_name() {
     let _alone = alone();
     for command in ["serve", "bots"] {
