@@ -3,10 +3,10 @@
 
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 
+use super::UDP_PAYLOAD_MAX;
 use super::message::{
-    CHECKSUM_FLAG, COMPACT_TAG, FromClient, FromServer, PARTIAL_FLAG, PLAIN_TAG, SnapshotHeader, Tick,
+    CHECKSUM_FLAG, COMPACT_TAG, FromClient, FromServer, PARTIAL_FLAG, PLAIN_TAG, SnapshotHeader,
 };
-use super::{SNAPSHOT_HEADER_BYTES, UDP_PAYLOAD_MAX};
 
 /// Without the limit a hostile length makes bincode reserve memory for it before it reads on.
 type Format = Configuration<LittleEndian, Fixint, Limit<UDP_PAYLOAD_MAX>>;
@@ -95,7 +95,8 @@ pub(crate) fn encode_part<M: bincode::Encode>(part: &M, out: &mut Vec<u8>) {
 }
 
 /// Puts another tick into an encoded header of a snapshot: behind the tag and the session.
-pub(crate) fn stamp_tick(header: &mut [u8; SNAPSHOT_HEADER_BYTES], tick: Tick) {
+#[cfg(any(target_os = "linux", test))]
+pub(crate) fn stamp_tick(header: &mut [u8; super::SNAPSHOT_HEADER_BYTES], tick: super::Tick) {
     header[12..20].copy_from_slice(&tick.0.to_le_bytes());
 }
 
@@ -123,6 +124,7 @@ fn decode<M: bincode::Decode<()>>(bytes: &[u8]) -> Result<M, DecodeError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{SNAPSHOT_HEADER_BYTES, Tick};
     use super::*;
 
     #[test]

@@ -8,11 +8,13 @@ pub mod block;
 mod codec;
 mod message;
 
+#[cfg(target_os = "linux")]
+pub(crate) use codec::stamp_tick;
 pub use codec::{
     CompactSnapshot, DecodeError, compact_snapshot, decode_client, decode_server, encode_client,
     encode_server, snapshot_header,
 };
-pub(crate) use codec::{encode_part, encode_reply, hello_prefix, stamp_tick};
+pub(crate) use codec::{encode_part, encode_reply, hello_prefix};
 pub use message::{
     Ack, Bounds, Challenge, Closed, ClosedReason, Encoding, FromClient, FromServer, Hello, Leave, Move,
     PLAYER_BYTES, PlainSnapshot, Player, Position, Proof, Refusal, RefusalReason, SnapshotHeader, Tick,

@@ -93,7 +93,7 @@ pub struct Step {
     pub age_ms_p99: Option<f64>,
     /// The bots' share of their core.
     pub bots_core_share: Option<f64>,
-    /// What others took of the server's core meanwhile: where it is not near 0, the machine was not quiet.
+    /// What others took of the server's core meanwhile, also while the floor ran: where it is not near 0, the machine was not quiet.
     pub others_on_server_core: Option<f64>,
     /// The same of the bots' core.
     pub others_on_bots_core: Option<f64>,
@@ -104,15 +104,17 @@ impl Step {
     pub(super) fn new(rate_hz: f64, clients: usize, duration: Duration, runs: &[Run], floor: &[Run]) -> Self {
         let moves = clients as f64 * rate_hz * duration.as_secs_f64();
         let of = |figure: &dyn Fn(&Run) -> Option<f64>| median(runs.iter().filter_map(figure));
+        let of_all =
+            |figure: &dyn Fn(&Run) -> Option<f64>| median(runs.iter().chain(floor).filter_map(figure));
         let cost = |run: &Run| run.served.cpu_us_per_client_tick;
-        let (own, floor) = (of(&cost), median(floor.iter().filter_map(cost)));
+        let (own, bare) = (of(&cost), median(floor.iter().filter_map(cost)));
         let mut step = Self {
             rate_hz,
             clients,
             joined: runs.iter().map(|run| run.played.joined).min(),
             cpu_us_per_client_tick: own,
-            floor_cpu_us_per_client_tick: floor,
-            ratio_to_floor: own.zip(floor).and_then(|(own, floor)| share(own, floor)),
+            floor_cpu_us_per_client_tick: bare,
+            ratio_to_floor: own.zip(bare).and_then(|(own, bare)| share(own, bare)),
             core_share: of(&|run| run.served.cpu_share),
             tick_us_p50: of(&|run| run.served.tick_us_p50),
             tick_us_p99: of(&|run| run.served.tick_us_p99),
@@ -130,8 +132,8 @@ impl Step {
             }),
             age_ms_p99: of(&|run| run.played.age_ms_p99),
             bots_core_share: of(&|run| run.played.cpu_share),
-            others_on_server_core: of(&|run| beside(run.busy[0], run.served.cpu_share)),
-            others_on_bots_core: of(&|run| beside(run.busy[1], run.played.cpu_share)),
+            others_on_server_core: of_all(&|run| beside(run.busy[0], run.served.cpu_share)),
+            others_on_bots_core: of_all(&|run| beside(run.busy[1], run.played.cpu_share)),
             ..Self::default()
         };
         step.verdict = step.judged();
