@@ -9,7 +9,7 @@ use clap::Args;
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser as _};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::CommandError;
+use super::{CommandError, running};
 use crate::load::bots::{self, BotsConfig, CLIENTS_MAX, Progress, RATE_MAX_HZ, RATE_MIN_HZ, Stage};
 use crate::load::{Area, BotsReport, Walk};
 use crate::secret::Secret;
@@ -54,16 +54,28 @@ pub(super) struct BotsArgs {
     #[arg(long, env = "TICKCAST_ENCODING", value_name = "ENCODING", default_value = "compact",
           value_parser = PossibleValuesParser::new(["compact", "plain"]).map(encoding_named))]
     encoding: Encoding,
+    /// An even sample of at least so many clients decode their snapshots in full, the others read the headers
+    /// [default: all up to 1000, of more 100]
+    #[arg(long, env = "TICKCAST_DECODERS", value_name = "N", value_parser = parse_clients)]
+    decoders: Option<usize>,
     /// The same seed, the same ways
     #[arg(long, env = "TICKCAST_SEED", value_name = "N", default_value = "1")]
     seed: u64,
     /// Print the figures as one JSON object, the last line of standard output
     #[arg(long, env = "TICKCAST_JSON", value_parser = BoolishValueParser::new())]
     json: bool,
+    /// Print a JSON object with the stage and the clients that have joined when one begins: joining, warming_up,
+    /// counting, counted
+    #[arg(long, env = "TICKCAST_STAGES", value_parser = BoolishValueParser::new())]
+    stages: bool,
+    /// Keep the bots on this core
+    #[arg(long, env = "TICKCAST_PIN", value_name = "CORE")]
+    pin: Option<usize>,
 }
 
 /// Runs the bots and prints what they saw.
 pub(super) fn run(args: BotsArgs) -> Result<(), CommandError> {
+    running::pin(args.pin)?;
     let config = BotsConfig {
         server: args.server,
         clients: args.clients,
@@ -74,10 +86,17 @@ pub(super) fn run(args: BotsArgs) -> Result<(), CommandError> {
         walk: args.walk,
         area: args.area,
         encoding: args.encoding,
+        decoders: args.decoders,
         seed: args.seed,
     };
     let bar = progress_bar();
-    let report = bots::run(&config, &drawn_secret(), &mut |progress| show(&bar, config.clients, progress));
+    let mut said = None;
+    let report = bots::run(&config, &drawn_secret(), &mut |progress| {
+        show(&bar, config.clients, progress);
+        if args.stages && said.replace(progress.stage) != Some(progress.stage) {
+            say(progress);
+        }
+    });
     bar.finish_and_clear();
     let report = report?;
     if args.json {
@@ -108,10 +127,16 @@ fn show(bar: &ProgressBar, clients: usize, progress: Progress) {
     let stage = match progress.stage {
         Stage::Joining => "joining",
         Stage::WarmingUp => "warming up",
-        Stage::Counting => "counting",
+        Stage::Counting | Stage::Counted => "counting",
     };
     bar.set_message(format!("{stage}: {} of {clients} clients", progress.joined));
     bar.set_position((share * 1_000.0) as u64);
+}
+
+/// For whoever measures the server meanwhile. If nobody reads it, the bots play on.
+fn say(progress: Progress) {
+    let line = serde_json::json!({ "stage": progress.stage.name(), "joined": progress.joined });
+    let _nobody_reads_it = writeln!(std::io::stdout(), "{line}");
 }
 
 /// The figures, one a line, with names that people read.
@@ -166,7 +191,7 @@ pub(super) fn parse_server(text: &str) -> Result<SocketAddr, String> {
     found.first().copied().ok_or_else(|| "the name has no address".into())
 }
 
-fn parse_clients(text: &str) -> Result<usize, String> {
+pub(super) fn parse_clients(text: &str) -> Result<usize, String> {
     let number = text.parse().map_err(|_| "not a number of clients".to_string())?;
     within(number, 1..=CLIENTS_MAX).ok_or(format!("1 to {CLIENTS_MAX} clients"))
 }
@@ -176,11 +201,11 @@ fn parse_rate(text: &str) -> Result<f64, String> {
     within(hz, RATE_MIN_HZ..=RATE_MAX_HZ).ok_or(format!("{RATE_MIN_HZ} to {RATE_MAX_HZ} Hz"))
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     duration_within(text, Duration::from_millis(100))
 }
 
-fn parse_warmup(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_warmup(text: &str) -> Result<Duration, String> {
     duration_within(text, Duration::ZERO)
 }
 
@@ -194,7 +219,7 @@ fn within<T: PartialOrd>(value: T, bound: RangeInclusive<T>) -> Option<T> {
     bound.contains(&value).then_some(value)
 }
 
-fn encoding_named(name: String) -> Encoding {
+pub(super) fn encoding_named(name: String) -> Encoding {
     if name == "plain" { Encoding::Plain } else { Encoding::Compact }
 }
 

@@ -1,6 +1,9 @@
 //! The command line: flags over environment over file, and what each command does with them.
 
 mod bots;
+mod capacity;
+mod floor;
+mod running;
 mod send;
 mod serve;
 mod values;
@@ -37,6 +40,8 @@ enum Command {
     Send(send::SendArgs),
     /// Play with many clients, and say what they saw
     Bots(bots::BotsArgs),
+    Capacity(capacity::CapacityArgs),
+    Floor(floor::FloorArgs),
 }
 
 impl Cli {
@@ -57,6 +62,8 @@ impl Cli {
             Some(Command::Serve(args)) => serve::run(args),
             Some(Command::Send(args)) => send::run(args),
             Some(Command::Bots(args)) => bots::run(args),
+            Some(Command::Capacity(args)) => capacity::run(args),
+            Some(Command::Floor(args)) => floor::run(args),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

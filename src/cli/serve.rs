@@ -1,20 +1,17 @@
 //! `tickcast serve`: the settings, and the server with its signals.
 
-use std::future::Future;
-use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Deserialize;
 use tracing::info;
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
 
 use super::CommandError;
+use super::running::{self, LogFormat};
 use super::values::{ClientIds, Span, World};
 use crate::config::{Config, TickRate};
-use crate::net::{ServeError, Status, TickServer};
+use crate::net::{ServeError, TickServer};
 
 /// Where the server listens unless told otherwise: on this machine alone.
 const BIND: &str = "127.0.0.1:12345";
@@ -70,103 +67,36 @@ pub(super) struct ServeArgs {
     /// How to log [default: text]
     #[arg(long, env = "TICKCAST_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-enum LogFormat {
-    /// For people
-    Text,
-    /// For machines: one JSON object a line
-    Json,
+    /// Keep the server on this core
+    #[arg(long, env = "TICKCAST_PIN", value_name = "CORE")]
+    pin: Option<usize>,
+    /// Print statistics as one JSON object a line: at each SIGUSR1, and as the last line of standard output; each
+    /// is over the time since the one before (see README for the keys)
+    #[arg(long, env = "TICKCAST_JSON", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    json: Option<bool>,
 }
 
 /// Serves until a signal ends it.
 pub(super) fn run(args: ServeArgs) -> Result<(), CommandError> {
     let args = with_file(args)?;
-    start_log(&args)?;
+    running::pin(args.pin)?;
+    running::start_log(args.log_level.as_deref(), args.log_format)?;
     let bind = args.bind.map_or_else(|| BIND.parse(), Ok)?;
+    let json = args.json.unwrap_or(false);
     let config = config_of(args);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        // Before the server says that it listens: who waits for that may send a signal at once.
-        let first = signal()?;
+        let signals = running::signals(json)?;
         let server = TickServer::bind(bind, config).map_err(|error| match error {
             ServeError::Socket(error) => format!("cannot listen on --bind {bind}: {error}"),
             other => other.to_string(),
         })?;
-        let status = serve(server, first).await?;
+        let statistics = server.statistics();
+        let status = signals.serve(statistics, |shutdown| server.run_until(shutdown)).await?;
         info!(ticks = status.report.totals.ticks, peers = status.report.peers, "stopped");
         Ok(())
     })
-}
-
-/// The first signal stops the server in good order; a second one while it stops kills it.
-async fn serve(
-    server: TickServer,
-    first: impl Future<Output = &'static str>,
-) -> Result<Status, CommandError> {
-    let (stopping, stops) = tokio::sync::oneshot::channel();
-    let shutdown = async {
-        let name = first.await;
-        info!(signal = name, "stopping");
-        let _served_no_longer = stopping.send(());
-    };
-    let killed = async {
-        match (stops.await, signal()) {
-            (Ok(()), Ok(second)) => _ = second.await,
-            _ => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        status = server.run_until(shutdown) => Ok(status?),
-        () = killed => Err("killed by a second signal".into()),
-    }
-}
-
-/// Is done at the next SIGINT or SIGTERM from now on, with its name.
-#[cfg(unix)]
-fn signal() -> std::io::Result<impl Future<Output = &'static str>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => "SIGINT",
-            _ = terminate.recv() => "SIGTERM",
-        }
-    })
-}
-
-/// Is done at the next Ctrl-C.
-#[cfg(not(unix))]
-fn signal() -> std::io::Result<impl Future<Output = &'static str>> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
-        "Ctrl-C"
-    })
-}
-
-fn start_log(args: &ServeArgs) -> Result<(), CommandError> {
-    let filter = match &args.log_level {
-        Some(level) => filter(level).map_err(|error| format!("--log-level {level}: {error}"))?,
-        None => EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")),
-    };
-    let is_terminal = std::io::stderr().is_terminal();
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal);
-    match args.log_format {
-        Some(LogFormat::Json) => log.json().init(),
-        _ => log.init(),
-    }
-    Ok(())
-}
-
-/// A single word must be a level: as a filter it would be the name of a crate, and silence everything else.
-fn filter(level: &str) -> Result<EnvFilter, CommandError> {
-    if level.chars().all(char::is_alphanumeric) {
-        level.parse::<LevelFilter>().map_err(|_| "it is none of off, error, warn, info, debug, trace")?;
-    }
-    Ok(EnvFilter::try_new(level)?)
 }
 
 /// The settings with those of the file in the places that flags and environment leave open.
@@ -201,6 +131,8 @@ impl ServeArgs {
             open: self.open.or(file.open),
             log_level: self.log_level.or(file.log_level),
             log_format: self.log_format.or(file.log_format),
+            pin: self.pin.or(file.pin),
+            json: self.json.or(file.json),
         }
     }
 }

@@ -64,6 +64,9 @@ pub struct BotsConfig {
     pub area: Area,
     /// How they want their snapshots.
     pub encoding: Encoding,
+    /// An even sample of at least so many decode their snapshots in full, or all; the others read the headers.
+    /// Without: all up to 1,000 clients, of more at least 100.
+    pub decoders: Option<usize>,
     /// The same seed, the same ways.
     pub seed: u64,
 }
@@ -90,6 +93,20 @@ pub enum Stage {
     WarmingUp,
     /// They play, and everything counts.
     Counting,
+    /// What was counted is about to be said.
+    Counted,
+}
+
+impl Stage {
+    /// In one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Joining => "joining",
+            Stage::WarmingUp => "warming_up",
+            Stage::Counting => "counting",
+            Stage::Counted => "counted",
+        }
+    }
 }
 
 /// Runs the bots from hello to leave. Everything random in their datagrams comes from `secret`; in their ways,
@@ -126,8 +143,12 @@ fn check(config: &BotsConfig) -> io::Result<()> {
 }
 
 /// Of so many clients, every which one decodes.
-fn sample_stride(clients: usize) -> usize {
-    if clients <= ALL_DECODE { 1 } else { clients / SAMPLE }
+fn sample_stride(clients: usize, decoders: Option<usize>) -> usize {
+    match decoders {
+        Some(decoders) => (clients / decoders.max(1)).max(1),
+        None if clients <= ALL_DECODE => 1,
+        None => clients / SAMPLE,
+    }
 }
 
 /// All bots, and the loop over them.
@@ -154,7 +175,7 @@ impl<'a> Fleet<'a> {
         let sockets = (0..config.clients).map(|_| bot::open(config.server));
         let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
         let now = machine::now();
-        let stride = sample_stride(config.clients);
+        let stride = sample_stride(config.clients, config.decoders);
         let bots = sockets.into_iter().enumerate().map(|(index, socket)| {
             let client_id = config.first_id + index as u32;
             let decode = index % stride == 0;
@@ -235,7 +256,10 @@ impl Fleet<'_> {
         let cpu_before = machine::cpu_time();
         let begun = machine::now();
         self.start(begun);
+        self.next_progress = begun;
         let ended = self.play(Stage::Counting, self.config.duration, progress);
+        let (joined, total) = (self.shared.joined, self.config.duration);
+        progress(Progress { stage: Stage::Counted, joined, elapsed: ended - begun, total });
         let cpu_time = machine::cpu_time().zip(cpu_before).map(|(after, before)| after - before);
         self.stop(ended);
         self.play(Stage::Counting, self.on_its_way(), &mut |_| {});
@@ -268,7 +292,7 @@ impl Fleet<'_> {
 
     /// Takes the ages of the next bot that decodes.
     fn sample_next(&mut self, now: Instant) {
-        let stride = sample_stride(self.bots.len());
+        let stride = sample_stride(self.bots.len(), self.config.decoders);
         self.sampled = (self.sampled + stride) % self.bots.len().next_multiple_of(stride);
         self.sample(self.sampled);
         self.next_sample = Some(now + Duration::from_secs(1) / AGES_PER_SECOND * self.bots.len() as u32);
@@ -461,9 +485,13 @@ mod tests {
     #[test]
     fn all_decode_up_to_a_thousand_and_of_more_an_even_sample_of_a_hundred() {
         for clients in [1, 999, 1_000, 1_001, 1_999, 2_000, 10_000, 12_345] {
-            let decoding = (0..clients).step_by(sample_stride(clients)).count();
+            let decoding = (0..clients).step_by(sample_stride(clients, None)).count();
             assert!(decoding == clients || (clients > 1_000 && decoding >= 100), "{clients}");
         }
-        assert_eq!((0..10_000).step_by(sample_stride(10_000)).count(), 100);
+        assert_eq!((0..10_000).step_by(sample_stride(10_000, None)).count(), 100);
+        for (clients, decoders) in [(1_000, 100), (1_999, 100), (10, 100), (10, 0)] {
+            let decoding = (0..clients).step_by(sample_stride(clients, Some(decoders))).count();
+            assert!(decoding >= decoders.clamp(1, clients), "{clients} {decoders}");
+        }
     }
 }

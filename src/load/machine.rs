@@ -9,8 +9,12 @@ pub(super) fn now() -> Instant {
     Instant::now()
 }
 
-/// Sleeps until the next bot is due; never to wait for something that could say that it is done.
-#[expect(clippy::disallowed_methods, reason = "the loop over the bots waits for the next visit here")]
+/// Sleeps: until the next bot is due, or to let a signal arrive; never to wait for something that could say that it is
+/// done.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge: the loop over the bots waits for the next visit here"
+)]
 pub(super) fn sleep(duration: Duration) {
     std::thread::sleep(duration);
 }
@@ -28,6 +32,43 @@ pub(super) fn cpu_time() -> Option<Duration> {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn cpu_time() -> Option<Duration> {
     None
+}
+
+/// Asks a server process of ours for a line of statistics.
+#[cfg(target_os = "linux")]
+pub(super) fn ask_statistics(process: &std::process::Child) -> std::io::Result<()> {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    let id = i32::try_from(process.id()).map_err(std::io::Error::other)?;
+    kill(Pid::from_raw(id), Signal::SIGUSR1).map_err(std::io::Error::from)
+}
+
+/// Asks a server process of ours for a line of statistics.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn ask_statistics(_process: &std::process::Child) -> std::io::Result<()> {
+    Err(std::io::Error::new(std::io::ErrorKind::Unsupported, "only on Linux"))
+}
+
+/// How long a core has been busy with whatever, and in all, in a unit of the system's. `None` where it does not say.
+pub(super) fn core_times(core: usize) -> Option<(u64, u64)> {
+    core_times_in(&std::fs::read_to_string("/proc/stat").ok()?, core)
+}
+
+/// Of the times of a core the first eight add up to all of it, and the fourth and the fifth are idle: proc(5),
+/// /proc/stat.
+fn core_times_in(table: &str, core: usize) -> Option<(u64, u64)> {
+    let name = format!("cpu{core} ");
+    let line = table.lines().find_map(|line| line.strip_prefix(&name))?;
+    let times: Vec<u64> = line.split_whitespace().take(8).map_while(|time| time.parse().ok()).collect();
+    let (all, idle): (u64, u64) = (times.iter().sum(), times.get(3)? + times.get(4)?);
+    Some((all - idle, all))
+}
+
+/// What the processor calls itself, where the system says so.
+pub(super) fn processor() -> Option<String> {
+    let told = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = told.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_string())
 }
 
 /// Sees to it that this process may open `files` files.
@@ -92,6 +133,13 @@ mod tests {
         assert_eq!(losses_in(TABLE, &ours), 0);
         (ours[0x8001], ours[0x8002]) = (true, true);
         assert_eq!(losses_in(TABLE, &ours), 34);
+    }
+
+    #[test]
+    fn a_core_is_busy_when_it_is_not_idle() {
+        let table = "cpu  9 9 9 9 9 9 9 9 9 9\ncpu1 1 2 3 40 5 6 7 8 9 9\ncpu10 1 1 1 1 1 1 1 1 1 1\n";
+        assert_eq!(core_times_in(table, 1), Some((27, 72)));
+        assert_eq!((core_times_in(table, 10), core_times_in(table, 2)), (Some((6, 8)), None));
     }
 
     #[test]

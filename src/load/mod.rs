@@ -1,11 +1,13 @@
 //! What can it hold? Clients that play by themselves, counted, and the quick look.
 //!
 //! [`bots`] runs many clients in one process and says what they saw; [`send`] is one client that makes one
-//! move. Both are libraries: the command line only asks and prints.
+//! move; [`capacity`] starts servers and bots until it knows what the machine holds. All are libraries: the command
+//! line only asks and prints.
 
 mod age;
 mod bot;
 pub mod bots;
+pub mod capacity;
 mod epoch;
 mod machine;
 mod report;

@@ -1,7 +1,10 @@
 //! Everything that touches the outside: the socket, the clock, the tick's thread, and the library's async face.
 
 mod clock;
+mod floor;
+mod machine;
 mod socket;
+mod statistics;
 mod status;
 mod tick_thread;
 
@@ -15,6 +18,9 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::info;
 
+pub use floor::{FLOOR_BYTES, Floor, FloorConfig};
+pub use machine::{PinError, cores, pin};
+pub use statistics::{Statistics, StatisticsAnswer, StatisticsAsker};
 pub use status::{Spread, Status, Traffic};
 
 use crate::config::{Config, ConfigError};
@@ -57,7 +63,7 @@ pub enum ServeError {
 ///
 /// - Start it: [`TickServer::bind`], or [`TickServer::start`] on a socket of yours.
 /// - Look while it runs: [`TickServer::status`], [`TickServer::watch`], [`TickServer::drops`],
-///   [`TickServer::positions`]. None of them makes the tick wait.
+///   [`TickServer::positions`], [`TickServer::statistics`]. None of them makes the tick wait.
 /// - Stop it: [`TickServer::run_until`] your shutdown, or drop it; then the thread and its socket live on until it
 ///   has told every peer, up to 200 ms.
 #[derive(Debug)]
@@ -66,6 +72,7 @@ pub struct TickServer {
     gate: Arc<Gate>,
     stop: Arc<AtomicBool>,
     requests: mpsc::Sender<PositionsRequest>,
+    statistics: StatisticsAsker,
     watched: watch::Receiver<Status>,
     ended: oneshot::Receiver<Status>,
 }
@@ -95,16 +102,18 @@ impl TickServer {
         let socket = Bound::new(udp)?;
         let stop = Arc::new(AtomicBool::new(false));
         let (requests, requested) = mpsc::channel(REQUESTS_MAX);
+        let (statistics, asked) = StatisticsAsker::new();
         let (watching, watched) = watch::channel(Status::default());
         let (ending, ended) = oneshot::channel();
         let tick_rate_hz = (server.config().tick_rate.hz() * 1000.0).round() / 1000.0;
         let stopped = Arc::clone(&stop);
         std::thread::Builder::new().name("tick".into()).spawn(move || {
-            let thread = TickThread::new(server, Socket::new(socket), started, stopped, requested, watching);
+            let socket = Socket::new(socket);
+            let thread = TickThread::new(server, socket, started, stopped, requested, asked, watching);
             let _nobody_waits = ending.send(thread.run());
         })?;
         info!(addr = %local_addr, tick_rate_hz, "listening");
-        Ok(Self { local_addr, gate, stop, requests, watched, ended })
+        Ok(Self { local_addr, gate, stop, requests, statistics, watched, ended })
     }
 
     /// The address that it listens on.
@@ -135,6 +144,11 @@ impl TickServer {
         let (request, answer) = oneshot::channel();
         self.requests.send(request).await.map_err(|_| ServeError::Ended)?;
         answer.await.map_err(|_| ServeError::Ended)
+    }
+
+    /// Asks for statistics, also while [`TickServer::run_until`] has the server.
+    pub fn statistics(&self) -> StatisticsAsker {
+        self.statistics.clone()
     }
 
     /// Serves until `shutdown` is done, then tells every peer and stops. Gives where the server stood at last.

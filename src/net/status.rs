@@ -54,13 +54,8 @@ pub(super) struct Durations {
 }
 
 impl Durations {
-    /// The longest duration that is told from longer ones.
-    const MAX: Duration = Duration::from_secs(100);
-
     pub(super) fn new() -> Self {
-        let max_ns = Self::MAX.as_nanos() as u64;
-        let all = Histogram::new_with_bounds(1, max_ns, 3).expect("the bounds are in order");
-        Self { second: all.clone(), all }
+        Self { second: histogram(), all: histogram() }
     }
 
     pub(super) fn note(&mut self, duration: Duration) {
@@ -83,7 +78,13 @@ impl Durations {
     }
 }
 
-fn spread(durations: &Histogram<u64>) -> Spread {
+/// Of durations in nanoseconds, to three digits; those above 100 s are told as 100 s.
+pub(super) fn histogram() -> Histogram<u64> {
+    let max_ns = Duration::from_secs(100).as_nanos() as u64;
+    Histogram::new_with_bounds(1, max_ns, 3).expect("the bounds are in order")
+}
+
+pub(super) fn spread(durations: &Histogram<u64>) -> Spread {
     let at = |quantile| durations.value_at_quantile(quantile);
     Spread { p50_ns: at(0.5), p99_ns: at(0.99), max_ns: durations.max() }
 }

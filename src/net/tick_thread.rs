@@ -11,6 +11,7 @@ use tracing::{debug, warn};
 
 use super::clock::{TickClock, make_sleeps_precise, now, sleep};
 use super::socket::{RECEIVE_MAX, Socket};
+use super::statistics::{Counted, StatisticsRequest, Window};
 use super::status::{Durations, Status};
 use super::{Positions, PositionsRequest};
 use crate::gate::Gate;
@@ -46,10 +47,12 @@ pub(super) struct TickThread {
     clock: TickClock,
     stop: Arc<AtomicBool>,
     requests: mpsc::Receiver<PositionsRequest>,
+    asked: mpsc::Receiver<StatisticsRequest>,
     watched: watch::Sender<Status>,
     status: Status,
     lateness: Durations,
     duration: Durations,
+    window: Window,
     next_summary: Instant,
     summarised: Status,
     batch: Batch,
@@ -63,6 +66,7 @@ impl TickThread {
         started: Instant,
         stop: Arc<AtomicBool>,
         requests: mpsc::Receiver<PositionsRequest>,
+        asked: mpsc::Receiver<StatisticsRequest>,
         watched: watch::Sender<Status>,
     ) -> Self {
         let config = server.config();
@@ -75,10 +79,12 @@ impl TickThread {
             socket,
             stop,
             requests,
+            asked,
             watched,
             status: Status::default(),
             lateness: Durations::new(),
             duration: Durations::new(),
+            window: Window::new(started),
             next_summary: started + Duration::from_secs(1),
             summarised: Status::default(),
         }
@@ -177,9 +183,12 @@ impl TickThread {
         self.send_all();
         self.answer_requests(tick);
         let done = now();
-        self.lateness.note(began.saturating_duration_since(self.clock.deadline(tick)));
+        let late = began.saturating_duration_since(self.clock.deadline(tick));
+        self.lateness.note(late);
         self.duration.note(done - began);
+        self.window.note(late, done - began);
         self.status.report = *self.server.report();
+        self.answer_statistics(done);
         if done >= self.next_summary {
             self.summarise(done);
         }
@@ -202,6 +211,13 @@ impl TickThread {
                 Arc::new(Positions { tick, players: self.server.players().collect() })
             });
             let _nobody_waits_any_more = request.send(Arc::clone(answer));
+        }
+    }
+
+    fn answer_statistics(&mut self, now: Instant) {
+        while let Ok(request) = self.asked.try_recv() {
+            let counted = Counted::new(&self.status.report, &self.status.traffic, self.gate.drops());
+            let _nobody_waits_any_more = request.send(self.window.take(now, &self.status.report, counted));
         }
     }
 
@@ -243,5 +259,6 @@ impl TickThread {
         }
         self.summarise(now());
         self.watched.send_replace(self.status);
+        self.answer_statistics(now());
     }
 }

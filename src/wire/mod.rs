@@ -8,6 +8,8 @@ pub mod block;
 mod codec;
 mod message;
 
+#[cfg(target_os = "linux")]
+pub(crate) use codec::stamp_tick;
 pub use codec::{
     CompactSnapshot, DecodeError, compact_snapshot, decode_client, decode_server, encode_client,
     encode_server, snapshot_header,

@@ -3,6 +3,7 @@
 //! Nothing here asserts a rate or a time: tick numbers say whether something is missing, and waiting has a
 //! deadline only so that a failure ends.
 
+mod capacity;
 mod commands;
 mod crowd;
 mod hostile;
@@ -10,3 +11,4 @@ mod lesson;
 mod library;
 mod script;
 mod served;
+mod statistics;

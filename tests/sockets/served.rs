@@ -17,10 +17,16 @@ impl Served {
     }
 
     pub(crate) fn start_with(args: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_as(&[&["serve", "--bind", "127.0.0.1:0"], args].concat(), environment)
+    }
+
+    /// Any command that serves and says that it listens.
+    pub(crate) fn start_as(args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_tickcast"))
-            .args(["serve", "--bind", "127.0.0.1:0", "--log-format", "json", "--log-level", "info"])
             .args(args)
+            .args(["--log-format", "json", "--log-level", "info"])
             .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");

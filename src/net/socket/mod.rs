@@ -62,7 +62,7 @@ impl Bound {
 }
 
 /// Makes the buffers as large as the server needs them, and says where the system grants less.
-fn set_buffers(udp: &UdpSocket) -> io::Result<()> {
+pub(super) fn set_buffers(udp: &UdpSocket) -> io::Result<()> {
     let socket = SockRef::from(udp);
     // Some systems refuse what is beyond their limit, some grant less. What counts is what is read back.
     let _asked = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);

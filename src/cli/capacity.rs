@@ -1,0 +1,262 @@
+//! `tickcast capacity`: what is asked for, a line of progress, the table, and files.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser as _};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::bots::{encoding_named, parse_clients, parse_duration, parse_warmup};
+use super::{CommandError, running};
+use crate::config::TickRate;
+use crate::load::capacity::{self, CapacityConfig, CapacityReport, Doing, News};
+use crate::net;
+use crate::wire::Encoding;
+
+/// Most runs of a step.
+const RUNS_MAX: usize = 99;
+
+/// Find how many clients this machine holds.
+///
+/// Starts servers and bots as processes of their own, on loopback and each on a core of its own, with more and more
+/// clients: twice as many each time, then halving the gap. A number of clients holds while at most one snapshot in a
+/// thousand is lost (those at the bots' own sockets are told apart) and the 99th percentile of the tick's duration
+/// stays within the period. It takes some ten steps for each rate; each as long as joining, --warmup and --duration,
+/// times the runs. Needs Linux.
+#[derive(Args, Clone, Debug)]
+pub(super) struct CapacityArgs {
+    /// Ticks per second, and moves of each client, 1 to 1000 each; a search for each
+    #[arg(long, env = "TICKCAST_RATES", value_name = "HZ,HZ", default_value = "30", value_delimiter = ',')]
+    rates: Vec<TickRate>,
+    /// Clients to begin with, 1 to 28000
+    #[arg(long, env = "TICKCAST_FROM", value_name = "N", default_value = "1000", value_parser = parse_clients)]
+    from: usize,
+    /// Clients to try at the most, 1 to 28000
+    #[arg(long, env = "TICKCAST_TO", value_name = "N", default_value = "16000", value_parser = parse_clients)]
+    to: usize,
+    /// Count for so long in each run, 100ms to 1day
+    #[arg(long, env = "TICKCAST_DURATION", value_name = "TIME", default_value = "10s",
+          value_parser = parse_duration)]
+    duration: Duration,
+    /// Play for so long before anything counts, 0s to 1day
+    #[arg(long, env = "TICKCAST_WARMUP", value_name = "TIME", default_value = "5s",
+          value_parser = parse_warmup)]
+    warmup: Duration,
+    /// How the clients want their snapshots
+    #[arg(long, env = "TICKCAST_ENCODING", value_name = "ENCODING", default_value = "compact",
+          value_parser = PossibleValuesParser::new(["compact", "plain"]).map(encoding_named))]
+    encoding: Encoding,
+    /// Hold each step against `tickcast floor` too, by turns, with datagrams of the same size
+    #[arg(long, env = "TICKCAST_FLOOR", value_parser = BoolishValueParser::new())]
+    floor: bool,
+    /// Run each step so often, 1 to 99; medians count [default: 1, with --floor 3]
+    #[arg(long, env = "TICKCAST_RUNS", value_name = "N", value_parser = parse_runs)]
+    runs: Option<usize>,
+    /// The core to keep the server on [default: the first that may be used, where there are two]
+    #[arg(long, env = "TICKCAST_SERVER_CORE", value_name = "CORE")]
+    server_core: Option<usize>,
+    /// The core to keep the bots on [default: the next]
+    #[arg(long, env = "TICKCAST_BOTS_CORE", value_name = "CORE")]
+    bots_core: Option<usize>,
+    /// Write all figures to this file, as JSON
+    #[arg(long, env = "TICKCAST_JSON_FILE", value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Draw them into this file, as SVG
+    #[arg(long, env = "TICKCAST_SVG_FILE", value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+/// Measures until done, or until a signal ends it. Rows are printed as they are found.
+pub(super) fn run(args: CapacityArgs) -> Result<(), CommandError> {
+    if args.from > args.to {
+        return Err(format!("--from {} is more than --to {}", args.from, args.to).into());
+    }
+    let files = Files::create(&args)?;
+    let config = config_of(&args, &net::cores())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(measured(config))?;
+    for search in &report.rates {
+        let holds = search.holds.map_or("none of those tried".into(), |clients| clients.to_string());
+        let then = search.limit.map_or("nothing gave way", |limit| limit.in_words());
+        writeln!(std::io::stdout(), "{} Hz holds: {holds} (then: {then})", search.rate_hz)?;
+    }
+    files.write(&report)
+}
+
+/// Measures on a thread of its own, which ends its processes before it ends.
+async fn measured(config: CapacityConfig) -> Result<CapacityReport, CommandError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let signal = running::stop_signal()?;
+    let mut work = tokio::task::spawn_blocking(move || {
+        let mut told = Told::new(config.floor);
+        capacity::run(&config, &stopped, &mut |news| told.tell(news))
+    });
+    let report = tokio::select! {
+        report = &mut work => report,
+        _name = signal => {
+            stop.store(true, Ordering::Release);
+            work.await
+        }
+    };
+    Ok(report??)
+}
+
+fn config_of(args: &CapacityArgs, cores: &[usize]) -> Result<CapacityConfig, CommandError> {
+    let (server_core, bots_core) = apart(args.server_core, args.bots_core, cores);
+    Ok(CapacityConfig {
+        program: std::env::current_exe()?,
+        // As it was written, not as whole nanoseconds make it.
+        rates: args.rates.iter().map(|rate| (rate.hz() * 1e3).round() / 1e3).collect(),
+        from: args.from,
+        to: args.to,
+        duration: args.duration,
+        warmup: args.warmup,
+        encoding: args.encoding,
+        server_core,
+        bots_core,
+        floor: args.floor,
+        runs: args.runs.unwrap_or(if args.floor { 3 } else { 1 }),
+    })
+}
+
+/// Where the server and the bots are kept: apart, unless asked otherwise. With one core alone, nobody is kept anywhere.
+fn apart(server: Option<usize>, bots: Option<usize>, cores: &[usize]) -> (Option<usize>, Option<usize>) {
+    if cores.len() < 2 {
+        return (server, bots);
+    }
+    let other_than = |taken: Option<usize>| cores.iter().copied().find(|core| Some(*core) != taken);
+    let server = server.or_else(|| other_than(bots));
+    (server, bots.or_else(|| other_than(server)))
+}
+
+/// What is told to people on the way.
+struct Told {
+    bar: ProgressBar,
+    floor: bool,
+    has_headings: bool,
+}
+
+impl Told {
+    fn new(floor: bool) -> Self {
+        let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
+        let bar = ProgressBar::new_spinner().with_style(style.expect("the template is well-formed"));
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Self { bar, floor, has_headings: false }
+    }
+
+    fn tell(&mut self, news: News<'_>) {
+        match news {
+            News::Doing(doing) => self.bar.set_message(in_words(doing)),
+            News::Done(step) => {
+                let headings = if self.has_headings { String::new() } else { capacity::headings(self.floor) };
+                self.has_headings = true;
+                let rows = headings + &capacity::row(step, self.floor);
+                let why = step.failure.as_deref().map_or(String::new(), |why| format!("{why}\n"));
+                self.bar.suspend(|| {
+                    let _nobody_reads_it = write!(std::io::stdout(), "{rows}");
+                    let _nobody_reads_it = write!(std::io::stderr(), "{why}");
+                });
+            }
+        }
+    }
+}
+
+fn in_words(doing: &Doing<'_>) -> String {
+    let against = if doing.floor { "the floor" } else { "the server" };
+    let stage = doing.stage.replace('_', " ");
+    format!("{} Hz, {} clients, run {} against {against}: {stage}", doing.rate_hz, doing.clients, doing.run)
+}
+
+/// Where the figures go. Created before anything is measured: a path that cannot be written shows at once.
+struct Files {
+    json: Option<File>,
+    svg: Option<File>,
+}
+
+impl Files {
+    fn create(args: &CapacityArgs) -> Result<Self, CommandError> {
+        let create = |flag: &str, path: &Option<PathBuf>| -> Result<Option<File>, CommandError> {
+            let created = path.as_deref().map(|path| created(flag, path)).transpose()?;
+            Ok(created)
+        };
+        Ok(Self { json: create("--json", &args.json)?, svg: create("--svg", &args.svg)? })
+    }
+
+    fn write(self, report: &CapacityReport) -> Result<(), CommandError> {
+        if let Some(mut file) = self.json {
+            writeln!(file, "{}", serde_json::to_string_pretty(report)?)?;
+        }
+        if let Some(mut file) = self.svg {
+            file.write_all(capacity::svg(report).as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+fn created(flag: &str, path: &Path) -> Result<File, CommandError> {
+    File::create(path).map_err(|error| format!("{flag} {}: {error}", path.display()).into())
+}
+
+fn parse_runs(text: &str) -> Result<usize, String> {
+    let runs = text.parse().map_err(|_| "not a number of runs".to_string())?;
+    (1..=RUNS_MAX).contains(&runs).then_some(runs).ok_or(format!("1 to {RUNS_MAX} runs"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: CapacityArgs,
+    }
+
+    fn parsed(line: &str) -> Result<CapacityArgs, String> {
+        let words = std::iter::once("capacity").chain(line.split_whitespace());
+        Line::try_parse_from(words).map(|line| line.args).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn flags_are_read_as_they_are_written() {
+        let args =
+            parsed("--rates 30,59.94,128 --from 8 --to 16 --floor --duration 1s").expect("within bounds");
+        let config = config_of(&args, &[0, 1]).expect("a program");
+        assert_eq!(config.rates, [30.0, 59.94, 128.0]);
+        assert_eq!((config.from, config.to, config.runs), (8, 16, 3));
+        let config = config_of(&parsed("").expect("nothing is required"), &[3]).expect("a program");
+        assert_eq!((config.rates, config.runs, config.server_core), (vec![30.0], 1, None));
+    }
+
+    #[test]
+    fn server_and_bots_are_kept_apart() {
+        assert_eq!(apart(None, None, &[2, 5, 7]), (Some(2), Some(5)));
+        assert_eq!(apart(None, Some(2), &[2, 5]), (Some(5), Some(2)));
+        assert_eq!(apart(Some(5), None, &[2, 5]), (Some(5), Some(2)));
+        assert_eq!(apart(Some(2), Some(2), &[2, 5]), (Some(2), Some(2)), "who asks for it gets it");
+        assert_eq!(apart(None, None, &[0]), (None, None));
+    }
+
+    #[test]
+    fn a_refused_value_names_its_flag_and_bound() {
+        for (line, flag, bound) in [
+            ("--rates 30,0.5", "--rates", "1 to 1000 Hz, not 0.5"),
+            ("--from 0", "--from", "1 to 28000"),
+            ("--to 28001", "--to", "1 to 28000"),
+            ("--runs 0", "--runs", "1 to 99"),
+            ("--duration 10", "--duration", "write 10s"),
+            ("--encoding xml", "--encoding", "compact, plain"),
+        ] {
+            let error = parsed(line).expect_err(line);
+            assert!(error.contains(flag) && error.contains(bound), "{line}: {error}");
+        }
+    }
+}
