@@ -2,7 +2,7 @@
 
 use tickcast::wire::Position;
 
-use crate::crowd::{Crowd, Way};
+use crate::crowd::{Crowd, Peer, Way};
 use crate::draw::Draw;
 
 fn any_way(draw: &mut Draw, worst: u64) -> Way {
@@ -130,4 +130,32 @@ fn on_a_clean_network_whoever_is_in_view_is_known_and_whoever_goes_out_is_not() 
         let ignorant = crowd.ignorant(30);
         assert!(ignorant.is_empty(), "tick {tick}: {ignorant:?}");
     }
+}
+
+#[test]
+fn a_server_that_skips_every_other_tick_leaves_nobody_out() {
+    let skipped = 1;
+    let mut draw = Draw::new(skipped);
+    let mut crowd = Crowd::new(skipped, 1_200, None);
+    for id in 0..1_000 {
+        let at = Position { x: draw.below(90_000) as i32, y: draw.below(90_000) as i32 };
+        crowd.join(id, at, Way::default());
+    }
+    for _ in 0..150 {
+        for peer in 0..crowd.peers.len() {
+            let at = crowd.at(peer);
+            let [x, y] = [(); 2].map(|()| draw.below(201) as i32 - 100);
+            crowd.place(peer, Position { x: at.x + x, y: at.y + y });
+        }
+        crowd.step(skipped);
+    }
+    let stale = crowd.tick - 90 * (skipped + 1);
+    let fresh = |peer: &Peer| peer.client.world().players().filter(|known| known.told.0 > stale).count();
+    let behind: Vec<(u32, usize)> = crowd
+        .peers
+        .iter()
+        .map(|peer| (peer.id, 1_000 - fresh(peer)))
+        .filter(|(_, stale)| *stale > 0)
+        .collect();
+    assert!(behind.len() <= 5, "{behind:?}");
 }

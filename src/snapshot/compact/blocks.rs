@@ -5,11 +5,8 @@ use super::history::History;
 use crate::wire::Tick;
 use crate::wire::block::{AGE_TICKS_MAX, Encoder, Head, MEMBERS_MAX, Member, checksum};
 
-/// A baseline may be so old whatever its tick is.
+/// A baseline may be so old whatever its tick is; an older one only if that was a turn of its cluster.
 const FRESH_TICKS: u64 = 12;
-
-/// An older one only if its tick is on the grid of its cluster: every so many ticks.
-pub(super) const GRID_TICKS: u64 = 4;
 
 /// No baseline is older. A client keeps those of [`AGE_TICKS_MAX`]; the difference is what may overtake a snapshot on
 /// its way.
@@ -62,27 +59,11 @@ impl Base {
     }
 }
 
-/// The ages of the baselines that blocks of `cluster` may lead from: at most 25, so that no pattern of
-/// acknowledgements makes more encodings.
-pub(super) fn legal_ages(cluster: u16, now: Tick) -> Ages {
+/// The ages of the baselines that blocks of a cluster may lead from, which had its turns `in_turn`: at most 25, so that
+/// no pattern of acknowledgements makes more encodings.
+pub(super) fn legal_ages(in_turn: Ages) -> Ages {
     let fresh = Ages::below(FRESH_TICKS + 1);
-    (fresh | ages_on_grid(cluster, now)) & Ages::below(LEGAL_TICKS + 1) & !Ages(1)
-}
-
-/// The ages of the ticks at which far peers are told of `cluster`.
-pub(super) fn ages_on_grid(cluster: u16, now: Tick) -> Ages {
-    const GRID: u64 = u64::MAX / ((1 << GRID_TICKS) - 1);
-    Ages(GRID << ((now.0 + u64::from(cluster)) % GRID_TICKS))
-}
-
-/// Which of the places on the grid `tick` is.
-pub(super) fn grid_place(tick: Tick) -> usize {
-    (tick.0 % GRID_TICKS) as usize
-}
-
-/// Whether `tick` is one of those at which far peers are told of `cluster`.
-pub(super) fn is_on_grid(cluster: u16, tick: Tick) -> bool {
-    (tick.0 + u64::from(cluster)).is_multiple_of(GRID_TICKS)
+    (fresh | in_turn) & Ages::below(LEGAL_TICKS + 1) & !Ages(1)
 }
 
 /// Where the players of a tick are: what blocks are made from.
@@ -302,16 +283,22 @@ impl Blocks {
 
 #[cfg(test)]
 mod tests {
+    use super::super::grid::Grid;
     use super::*;
 
     #[test]
     fn few_baselines_are_legal_whatever_is_acknowledged() {
-        for (cluster, now) in (0..8).flat_map(|cluster| (1_000..1_004).map(move |now| (cluster, Tick(now)))) {
-            let legal = legal_ages(cluster, now);
-            assert!(legal.len() <= 25 && !legal.contains(0), "{legal:?} of cluster {cluster} at {now:?}");
-            let on_grid = |age: &u64| is_on_grid(cluster, Tick(now.0 - age));
-            assert!(legal.iter().filter(|&age| age > FRESH_TICKS).all(|age| on_grid(&age)));
-            assert!((FRESH_TICKS + 1..LEGAL_TICKS).filter(on_grid).all(|age| legal.contains(age)));
+        for (cluster, made) in (0..8).flat_map(|cluster| (100..104).map(move |made| (cluster, made))) {
+            let mut grid = Grid::default();
+            (0..made).for_each(|_| grid.begin(1, false));
+            let (turns, legal) = (grid.ages(cluster), legal_ages(grid.ages(cluster)));
+            assert!(legal.len() <= 25 && !legal.contains(0), "{legal:?} of cluster {cluster} after {made}");
+            assert!(legal.iter().filter(|&age| age > FRESH_TICKS).all(|age| turns.contains(age)));
+            assert!(
+                (FRESH_TICKS + 1..LEGAL_TICKS)
+                    .filter(|&age| turns.contains(age))
+                    .all(|age| legal.contains(age))
+            );
         }
     }
 }

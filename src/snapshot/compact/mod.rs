@@ -6,6 +6,7 @@
 mod ages;
 mod blocks;
 mod graves;
+mod grid;
 mod history;
 mod lead;
 mod near;
@@ -28,6 +29,7 @@ use super::motion::{LOOK_TICKS, Pace};
 use ages::Ages;
 use blocks::{Blocks, Source};
 use graves::Graves;
+use grid::Grid;
 use history::{FRAMES, History};
 use lead::Lead;
 use near::{Seats, seats};
@@ -75,8 +77,7 @@ pub struct CompactSnapshots {
     graves: Graves,
     /// The clusters whose turn it is to be told to all, ascending.
     due: Vec<u16>,
-    /// The ticks in which it was everyone's turn.
-    all_due: Ages,
+    grid: Grid,
     near_tally: NearTally,
     snapshots: u64,
     /// By cluster.
@@ -150,7 +151,7 @@ impl CompactSnapshots {
             marks: Vec::new(),
             graves: Graves::default(),
             due: Vec::new(),
-            all_due: Ages::NONE,
+            grid: Grid::default(),
             near_tally: NearTally::default(),
             snapshots: 0,
             leads: Vec::new(),
@@ -177,7 +178,10 @@ impl CompactSnapshots {
         self.blocks.begin(tick, self.lives.len(), self.clusters.id_bits());
         self.bodies.clear();
         match &mut self.view {
-            Some(view) => view.begin(self.lives.len()),
+            Some(view) => {
+                view.begin(self.lives.len());
+                self.grid.begin(ticks, false);
+            }
             None => self.find_due(ticks),
         }
         self.mark_clusters();
@@ -224,8 +228,7 @@ impl CompactSnapshots {
         let agenda = Agenda {
             now: self.now,
             due: &self.due,
-            place: if self.all_due.contains(0) { 0 } else { blocks::grid_place(self.now) },
-            all_are_due: self.all_due.contains(0),
+            grid: &self.grid,
             body_bytes: self.datagram_bytes - HEADER_BYTES - CHECKSUM_BYTES * usize::from(self.has_checksums),
         };
         if let Some(view) = &mut self.view {
@@ -244,7 +247,7 @@ impl CompactSnapshots {
         telling.bury(&self.graves, lead.as_deref().map(|lead| &lead.records));
         let follows = lead.as_deref_mut().is_some_and(|lead| telling.follow(lead, &mut self.bodies));
         if !follows {
-            telling.own(lead.as_deref(), self.all_due);
+            telling.own(lead.as_deref());
         }
     }
 
@@ -308,9 +311,9 @@ impl CompactSnapshots {
     fn find_due(&mut self, ticks: u64) {
         let all_bytes = std::mem::take(&mut self.near_tally).mean_bytes() * self.clusters.len();
         let all_fit = all_bytes <= self.datagram_bytes * ALL_FIT_PERCENT / 100;
-        self.all_due = self.all_due.later(ticks) | Ages(all_fit.into());
+        self.grid.begin(ticks, all_fit);
         self.due.clear();
-        let is_due = |id: &u16| all_fit || blocks::is_on_grid(*id, self.now);
+        let is_due = |id: &u16| all_fit || self.grid.is_turn_of(*id);
         self.due.extend(self.clusters.ids().filter(is_due));
     }
 
@@ -319,8 +322,9 @@ impl CompactSnapshots {
         for (id, (mark, life)) in self.marks.iter_mut().zip(&self.lives).enumerate() {
             let id = id as u16;
             mark.is_there = life.ended.is_none();
-            mark.legal = blocks::legal_ages(id, self.now) & life.ages(self.now);
-            mark.in_turn = blocks::ages_on_grid(id, self.now) | self.all_due;
+            let in_turn = self.grid.ages(id);
+            mark.legal = blocks::legal_ages(in_turn) & life.ages(self.now);
+            mark.in_turn = in_turn | self.grid.all();
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::ages::Ages;
 use super::blocks::Base;
+use super::grid::Grid;
 use super::packing::{Chosen, NO_SEAT, Packing, spread};
 use super::records::Records;
 use super::turn::{Lost, Stretch};
@@ -21,11 +22,16 @@ pub(super) struct Agenda<'a> {
     pub(super) now: Tick,
     /// The clusters whose turn it is, ascending.
     pub(super) due: &'a [u16],
-    /// The place on the grid that they have, if it is not the turn of all.
-    pub(super) place: usize,
-    pub(super) all_are_due: bool,
+    pub(super) grid: &'a Grid,
     /// The longest that a snapshot may be without its header.
     pub(super) body_bytes: usize,
+}
+
+impl Agenda<'_> {
+    /// The turns of the clusters that are due go on in this place.
+    pub(super) fn place(&self) -> usize {
+        if self.grid.is_for_all() { 0 } else { self.grid.place() }
+    }
 }
 
 /// Tells a listener: [`Order::tell_all`] or [`Order::tell_these`].
@@ -57,11 +63,12 @@ impl<'a, 's> Order<'a, 's> {
     /// What is near, what was lost, and the clusters whose turn it is.
     pub(super) fn tell_all(&mut self, agenda: &Agenda) {
         // At irregular ticks: were the near ones passed over every fourth, none of them might be a baseline for long.
-        let is_starved = self.records.turns.is_starved(agenda.place) && spread(agenda.now) >> 31 == 0;
+        let place = agenda.place();
+        let is_starved = self.records.turns.is_starved(place) && spread(agenda.now) >> 31 == 0;
         if is_starved {
             self.lost(agenda, 100);
         }
-        let is_slow = self.records.turns.is_slow(agenda.place);
+        let is_slow = self.records.turns.is_slow(place);
         self.near(if is_slow { SLOW_NEAR_PERCENT } else { NEAR_PERCENT });
         if !is_starved {
             self.lost(agenda, LOST_PERCENT);
@@ -115,9 +122,11 @@ impl<'a, 's> Order<'a, 's> {
     }
 
     /// What was lost on its way, or found no room, before its turn comes again.
-    fn lost(&mut self, &Agenda { now, due, place, all_are_due, .. }: &Agenda, percent: usize) {
+    fn lost(&mut self, agenda: &Agenda, percent: usize) {
+        let (&Agenda { now, due, grid, .. }, place) = (agenda, agenda.place());
         let turns = &self.records.turns;
-        let Some((index, Lost { tick, rest })) = turns.first_lost((!all_are_due).then_some(place)) else {
+        let Some((index, Lost { tick, rest, .. })) = turns.first_lost((!grid.is_for_all()).then_some(place))
+        else {
             return;
         };
         self.packing.share_from_here(percent);
@@ -150,7 +159,8 @@ impl<'a, 's> Order<'a, 's> {
 
     /// The clusters whose turn it is, from where the turn has got to. The first that finds no room is the first of the
     /// next turn.
-    fn far(&mut self, &Agenda { now, due, place, .. }: &Agenda) {
+    fn far(&mut self, agenda: &Agenda) {
+        let (&Agenda { now, due, .. }, place) = (agenda, agenda.place());
         let next = self.records.turns.visit_from(now, place);
         let from = due.partition_point(|&cluster| cluster < next);
         let mut in_turn = due[from..].iter().chain(&due[..from]);

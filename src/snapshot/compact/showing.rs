@@ -1,7 +1,7 @@
 //! In which order a peer is told what is in its view, and that it sees no more of what is not.
 
 use super::ages::{AGES, Ages};
-use super::blocks::is_on_grid;
+use super::grid::Grid;
 use super::packing::Packing;
 use super::parts::PartsTold;
 use super::view::{Seen, View};
@@ -27,6 +27,7 @@ pub(super) struct Showing<'a, 's> {
     pub(super) view: &'a mut View,
     pub(super) seen: &'a mut Seen,
     pub(super) parts: &'a mut PartsTold,
+    pub(super) grid: &'a Grid,
     /// What it was sent then has not arrived, and will not.
     pub(super) missing: Ages,
 }
@@ -85,7 +86,7 @@ impl Showing<'_, '_> {
                 .all(|place| !self.seen.places[place].is_in_view || self.tell(place));
         }
         let places = self.seen.places.iter().enumerate().filter(|(_, place)| place.is_in_view);
-        let due = places.filter(|(_, place)| is_on_grid(place.cluster, self.packing.to.now));
+        let due = places.filter(|(_, place)| self.grid.is_turn_of(place.cluster));
         let by_age = due.map(|(index, place)| (AGES - (place.told & !self.missing).least(), index as u32));
         let mut order = std::mem::take(&mut self.view.order);
         order.clear();

@@ -1,6 +1,5 @@
 //! What one peer is sent in a tick: what the lead of its cluster is told, or a snapshot of its own.
 
-use super::ages::Ages;
 use super::graves::Graves;
 use super::lead::{Body, FILL_PERCENT, Lead};
 use super::near::Near;
@@ -62,11 +61,11 @@ impl Telling<'_, '_> {
     }
 
     /// Sends what its own records say. Where it could follow the lead soon, its turn goes along with the lead's.
-    pub(super) fn own(&mut self, lead: Option<&Lead>, all_in: Ages) {
+    pub(super) fn own(&mut self, lead: Option<&Lead>) {
         let seats = lead.map_or(Near::NOBODY, |lead| lead.records.near).seats();
-        let place = self.agenda.place;
+        let place = self.agenda.place();
         let has_arrears = !self.told.has_no_arrears();
-        let has_followed = self.told.begin_own(seats, lead.map(|lead| &lead.records), all_in);
+        let has_followed = self.told.begin_own(seats, lead.map(|lead| &lead.records), self.agenda.grid);
         let lead = lead.filter(|lead| lead.is_told());
         let has_room = (self.limit - self.start) * 100 >= self.agenda.body_bytes * FILL_PERCENT;
         if let Some(lead) = lead.filter(|_| has_room && !has_arrears)
@@ -118,8 +117,14 @@ impl Telling<'_, '_> {
         records.begin(now, Near::NOBODY.seats());
         let limit = self.limit - SPARE_BYTES;
         let packing = Packing::new(self.stock, to, self.out, self.start, limit);
-        let mut showing =
-            Showing { packing, view, seen: &mut records.seen, parts: &mut records.parts, missing };
+        let mut showing = Showing {
+            packing,
+            view,
+            seen: &mut records.seen,
+            parts: &mut records.parts,
+            grid: self.agenda.grid,
+            missing,
+        };
         showing.show(home);
         let (has_parts, checksum) = (showing.packing.has_parts(), showing.packing.checksum());
         self.finish(has_parts, checksum);

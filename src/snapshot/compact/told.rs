@@ -1,6 +1,7 @@
 //! One peer: what has arrived of what it was told, and how much it can take.
 
 use super::ages::{AGES, Ages};
+use super::grid::Grid;
 use super::near::Seats;
 use super::records::Records;
 use crate::wire::{Ack, Tick};
@@ -184,17 +185,19 @@ impl Told {
         self.covers |= Ages(1);
     }
 
-    /// This snapshot tells what its own records say, from here on. In the ticks of `all_in` everybody was told of
-    /// everything, so that nothing of them is to be told again.
+    /// This snapshot tells what its own records say, from here on. What was lost when it was the turn of all is not to be
+    /// told again: everybody is told of it anyway.
     /// True if it has followed until now.
-    pub(super) fn begin_own(&mut self, seats: Seats, lead: Option<&Records>, all_in: Ages) -> bool {
+    pub(super) fn begin_own(&mut self, seats: Seats, lead: Option<&Records>, grid: &Grid) -> bool {
         let has_followed = !self.followed.is_empty();
         if let Some(lead) = lead {
             self.absorb(lead);
         }
         self.records.begin(self.now, seats);
-        for age in (self.lost & !all_in).iter() {
-            self.records.turns.lose(Tick(self.now.0 - age));
+        for age in (self.lost & !grid.all()).iter() {
+            if let Some(place) = grid.place_at(age) {
+                self.records.turns.lose(Tick(self.now.0 - age), place);
+            }
         }
         has_followed
     }

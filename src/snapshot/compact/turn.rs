@@ -1,7 +1,7 @@
 //! All clusters in turn: how far a peer's turns have got, and what was told at each of their visits.
 
 use super::ages::{AGES, Ages};
-use super::blocks::{GRID_TICKS, grid_place};
+use super::grid::PLACES;
 use crate::wire::Tick;
 
 /// The clusters from one up to, but without, another, by their ids; it may go around at the end.
@@ -55,6 +55,8 @@ impl Visit {
 pub(super) struct Lost {
     /// When it was told, or should have been.
     pub(super) tick: Tick,
+    /// Whose turn that was.
+    pub(super) place: u8,
     pub(super) rest: Stretch,
 }
 
@@ -95,21 +97,21 @@ impl Turn {
 /// A listener's turns through all clusters: one for each place on the grid.
 #[derive(Clone, Debug)]
 pub(super) struct Turns {
-    turns: [Turn; GRID_TICKS as usize],
+    turns: [Turn; PLACES],
     /// By tick, modulo [`AGES`].
     visits: [Visit; AGES as usize],
     lost: [Lost; LOST_MAX],
     lost_len: u8,
-    is_starved: [bool; GRID_TICKS as usize],
+    is_starved: [bool; PLACES],
 }
 
 impl Turns {
     pub(super) const NONE: Turns = Turns {
-        turns: [Turn::FIRST; GRID_TICKS as usize],
+        turns: [Turn::FIRST; PLACES],
         visits: [Visit::NONE; AGES as usize],
-        lost: [Lost { tick: Tick(0), rest: Stretch { from: 0, to: 0 } }; LOST_MAX],
+        lost: [Lost { tick: Tick(0), place: 0, rest: Stretch { from: 0, to: 0 } }; LOST_MAX],
         lost_len: 0,
-        is_starved: [false; GRID_TICKS as usize],
+        is_starved: [false; PLACES],
     };
 
     /// The turn at `place` on the grid goes on with this cluster.
@@ -179,7 +181,7 @@ impl Turns {
     /// it.
     pub(super) fn note_starved(&mut self, now: Tick, place: usize, first: u16) {
         let rest = Stretch { from: first, to: first + 1 };
-        let is_queued = self.put_first(Lost { tick: now, rest });
+        let is_queued = self.put_first(Lost { tick: now, place: place as u8, rest });
         self.turns[place].next = first + u16::from(is_queued);
     }
 
@@ -205,11 +207,11 @@ impl Turns {
         None
     }
 
-    /// What was told in the visit of `tick` is to be told again.
-    pub(super) fn lose(&mut self, tick: Tick) {
+    /// What was told in the visit of `tick`, at `place`, is to be told again.
+    pub(super) fn lose(&mut self, tick: Tick, place: usize) {
         let Visit { turn, again } = self.visits[index(tick)];
-        self.put_first(Lost { tick, rest: turn });
-        self.put_first(Lost { tick, rest: again });
+        self.put_first(Lost { tick, place: place as u8, rest: turn });
+        self.put_first(Lost { tick, place: place as u8, rest: again });
     }
 
     /// This is to be told before the next turn. False if too much waits for that already.
@@ -230,7 +232,7 @@ impl Turns {
     /// The first to be told again in a visit of `now`, of the clusters at `place` on the grid, or of any.
     pub(super) fn first_lost(&self, place: Option<usize>) -> Option<(usize, Lost)> {
         let mut lost = self.lost[..usize::from(self.lost_len)].iter().copied().enumerate();
-        lost.find(|(_, lost)| place.is_none_or(|place| grid_place(lost.tick) == place))
+        lost.find(|(_, lost)| place.is_none_or(|place| usize::from(lost.place) == place))
     }
 
     /// This was told again, and so much is left.
@@ -331,7 +333,7 @@ mod tests {
         for tick in 1..10 {
             turns.begin(Tick(tick));
             turns.note(Tick(tick), 0, Stretch { from: tick as u16, to: 20 });
-            turns.lose(Tick(tick));
+            turns.lose(Tick(tick), tick as usize % PLACES);
             assert_eq!(turns.first_lost(Some(2)).map(|(_, lost)| lost.tick.0), (tick >= 2).then_some(2));
         }
         let mut seen = Vec::new();
