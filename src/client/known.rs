@@ -1,14 +1,15 @@
 //! What a client has been told of the players, and when.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::frames::{Missing, Telling};
 use super::table::Table;
 use super::trail::{self, RenderTime, Sample, Trail};
 use crate::secret::{HashState, Secret};
-use crate::wire::block::{Member, Motion};
-use crate::wire::{PlainSnapshot, Player, SnapshotHeader, Tick};
+use crate::wire::block::{Member, Motion, Roster, Told};
+use crate::wire::{PlainSnapshot, Player, Position, SnapshotHeader, Tick};
 
 /// A player as it was when the client was last told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,14 @@ pub struct KnownPlayer {
     pub motion: Motion,
     /// What it is; 0 = a player. Plain snapshots do not say: 0.
     pub kind: u8,
+}
+
+impl KnownPlayer {
+    #[inline(always)]
+    pub(super) fn new(member: &Member, told: Tick) -> Self {
+        let Member { id: client_id, at, state, motion, kind } = *member;
+        Self { player: Player { client_id, at, state }, told, motion, kind }
+    }
 }
 
 /// What a client has been told of the players.
@@ -148,7 +157,7 @@ impl KnownWorld {
         snapshot.gone.iter().for_each(|id| self.on_gone(*id, told));
         for &player in &snapshot.players {
             let known = KnownPlayer { player, told, motion: Motion::REST, kind: 0 };
-            self.on_told(Table::NOWHERE, &known);
+            self.on_told(&known);
         }
         self.tidy_after(&snapshot.header, snapshot.players.len());
     }
@@ -156,14 +165,29 @@ impl KnownWorld {
     /// Takes in whom a compact snapshot told of, and who departed from its cluster. Who moved to another stays where
     /// it was until that is told.
     pub(super) fn take_in_members(&mut self, header: &SnapshotHeader, telling: Telling<'_>) {
-        let told = header.tick;
+        let (told, members) = (header.tick, telling.members);
         self.newest = self.newest.max(told);
         telling.departed.iter().filter(|left| left.to.is_none()).for_each(|gone| self.on_gone(gone.id, told));
-        for (member, hint) in telling.members.iter().zip(telling.hints) {
-            *hint = self.on_told(*hint, &known(member, told));
+        for (roster, places) in telling.clusters() {
+            self.on_cluster(roster, places, told);
         }
-        self.drop_awaited(await_for(header, telling.members.len(), self.period_ns));
-        self.tidy_after(header, telling.members.len());
+        self.drop_awaited(await_for(header, members, self.period_ns));
+        self.tidy_after(header, members);
+    }
+
+    /// Takes in a cluster. Where a row is elsewhere than its note says, the note is set right.
+    fn on_cluster(&mut self, roster: &mut Arc<Roster>, places: &[Position], told: Tick) {
+        let lost = self.table.renew_all(Told { roster, places }, told, self.spacing);
+        if lost == 0 {
+            return;
+        }
+        let all = Told { roster: &Arc::clone(roster), places };
+        for (index, member) in all.members().enumerate().filter(|(index, _)| lost >> index & 1 == 1) {
+            let place = self.on_told(&KnownPlayer::new(&member, told));
+            if all.roster.notes[index] != place {
+                Arc::make_mut(roster).notes[index] = place;
+            }
+        }
     }
 
     /// Someone is no longer where it was told to be. A player who left while the acknowledgement of its entering was
@@ -200,16 +224,11 @@ impl KnownWorld {
         }
     }
 
-    /// Takes in what was told of a player whose row may be at `hint`; says where it is.
-    #[inline(always)]
-    fn on_told(&mut self, hint: u32, news: &KnownPlayer) -> u32 {
-        match self.table.renew(hint, news, self.spacing) {
-            Table::NOWHERE => self.on_newcomer(news),
-            place => place,
-        }
+    /// Takes in what was told of a player; says where its row is, or [`Table::NOWHERE`].
+    fn on_told(&mut self, news: &KnownPlayer) -> u32 {
+        self.table.renew(news, self.spacing).unwrap_or_else(|| self.on_newcomer(news))
     }
 
-    #[cold]
     fn on_newcomer(&mut self, news: &KnownPlayer) -> u32 {
         let gone = self.gone.get(&news.player.client_id);
         if gone.is_some_and(|gone| *gone >= news.told) { Table::NOWHERE } else { self.table.insert(news) }
@@ -222,12 +241,6 @@ impl KnownWorld {
         self.gone.retain(|_, told| newest.since(*told) <= forget_after);
         self.next_tidy = Tick(newest.0.saturating_add(forget_after / 8 + 1));
     }
-}
-
-#[inline(always)]
-fn known(member: &Member, told: Tick) -> KnownPlayer {
-    let Member { id: client_id, at, state, motion, kind } = *member;
-    KnownPlayer { player: Player { client_id, at, state }, told, motion, kind }
 }
 
 /// In ticks: two seconds, or twice the time in which a full turn through all players may take.
@@ -246,7 +259,9 @@ fn await_for(header: &SnapshotHeader, told: usize, period_ns: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Position;
+    use crate::client::frames::Frames;
+    use crate::wire::CompactSnapshot;
+    use crate::wire::block::{Encoder, Head};
 
     const PERIOD_NS: u64 = 100_000_000;
 
@@ -297,10 +312,20 @@ mod tests {
         }
         let header = |tick| SnapshotHeader { tick: Tick(tick), players: 3, ..SnapshotHeader::default() };
         let mut take_in = |tick, ids: &[u32]| {
+            let mut encoded = Vec::new();
             let members: Vec<Member> = ids.iter().map(|&id| Member { id, ..Member::default() }).collect();
-            let mut hints = vec![Table::NOWHERE; ids.len()];
-            let telling = Telling { members: &members, hints: &mut hints, departed: &[] };
-            world.take_in_members(&header(tick), telling);
+            let head = Head { cluster: tick as u16, age: 0 };
+            Encoder::new().encode(head, 8, &[], &members, |_| None, &mut encoded);
+            let (mut frames, header) = (Frames::new(), header(tick));
+            let snapshot = CompactSnapshot {
+                header,
+                cluster_bits: 8,
+                is_partial: false,
+                checksum: None,
+                blocks: &encoded,
+            };
+            frames.take_in(&snapshot).unwrap();
+            world.take_in_members(&header, frames.telling(header.tick));
             (x_of(&world, 2).is_some(), x_of(&world, 3).is_some())
         };
         assert_eq!(take_in(15, &[1, 3]), (true, true));

@@ -6,6 +6,7 @@ use super::known::{KnownPlayer, KnownWorld};
 use super::trail::Trail;
 use crate::secret::HashState;
 use crate::wire::Tick;
+use crate::wire::block::{Roster, Told};
 
 /// Players in rows, and where each one's row is.
 ///
@@ -21,7 +22,7 @@ pub(super) struct Table {
 
 impl Table {
     /// A hint that is always wrong.
-    pub(super) const NOWHERE: u32 = u32::MAX;
+    pub(super) const NOWHERE: u32 = Roster::NO_NOTE;
 
     pub(super) fn new(state: HashState, has_trails: bool) -> Self {
         let places = HashMap::with_hasher(state);
@@ -54,25 +55,37 @@ impl Table {
         self.places.get(&client_id).map(|place| *place as usize)
     }
 
-    /// Replaces a row by what is newer; says where it is. [`Table::NOWHERE`] if the player has none.
-    #[inline(always)]
-    pub(super) fn renew(&mut self, hint: u32, news: &KnownPlayer, spacing: u64) -> u32 {
-        let is_there = |row: &KnownPlayer| row.player.client_id == news.player.client_id;
-        let place = if self.rows.get(hint as usize).is_some_and(is_there) { hint } else { self.place(news) };
-        if let Some(row) = self.rows.get_mut(place as usize)
-            && row.told < news.told
-        {
+    /// Replaces the rows of a cluster by what is newer. Gives those whose row is not where their note says, the first
+    /// by the lowest bit.
+    pub(super) fn renew_all(&mut self, cluster: Told<'_>, told: Tick, spacing: u64) -> u64 {
+        let mut lost = 0;
+        for (index, (member, &note)) in cluster.members().zip(&cluster.roster.notes).enumerate() {
+            match self.rows.get_mut(note as usize) {
+                Some(row) if row.player.client_id == member.id => {
+                    if row.told < told {
+                        *row = KnownPlayer::new(&member, told);
+                        if let Some(trails) = &mut self.trails {
+                            trails[note as usize].push(row, spacing);
+                        }
+                    }
+                }
+                _ => lost |= 1 << index,
+            }
+        }
+        lost
+    }
+
+    /// Replaces a row by what is newer; says where it is. `None` if the player has none.
+    pub(super) fn renew(&mut self, news: &KnownPlayer, spacing: u64) -> Option<u32> {
+        let place = *self.places.get(&news.player.client_id)?;
+        let row = &mut self.rows[place as usize];
+        if row.told < news.told {
             *row = *news;
             if let Some(trails) = &mut self.trails {
                 trails[place as usize].push(news, spacing);
             }
         }
-        place
-    }
-
-    #[cold]
-    fn place(&self, news: &KnownPlayer) -> u32 {
-        self.places.get(&news.player.client_id).copied().unwrap_or(Self::NOWHERE)
+        Some(place)
     }
 
     /// Gives a player who has no row one, if there is room; says where it is.

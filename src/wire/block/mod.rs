@@ -14,7 +14,9 @@ mod encode;
 mod kept;
 mod numbers;
 mod predict;
+mod ranks;
 mod residuals;
+mod roster;
 mod shapes;
 
 use std::ops::RangeInclusive;
@@ -22,6 +24,7 @@ use std::ops::RangeInclusive;
 pub use checksum::checksum;
 pub use decode::{BlockError, Unpacked, decode};
 pub use encode::Encoder;
+pub use roster::{Profile, Roster, Told};
 
 use super::Position;
 
