@@ -18,9 +18,6 @@ const FRAME_MEMBERS_MAX: usize = 1_024 * MEMBERS_MAX;
 /// [`Frames::take_in`] every compact snapshot; where that succeeds, [`Frames::telling`] has what it said.
 /// Memory: 64 times what a snapshot tells, at 8 bytes for each member, and 20 more for each of a cluster when anyone
 /// enters or leaves it, turns, or has a new state: all ticks until then share a roster.
-///
-/// In a roster's notes stands where the row of each member in the known world may be: as it was when the baseline was
-/// told, for want of one when the cluster was, or [`Roster::NO_NOTE`].
 #[derive(Debug)]
 pub(super) struct Frames {
     frames: Vec<Frame>,
@@ -34,8 +31,6 @@ pub(super) struct Frames {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Missing {
     pub(super) id: u32,
-    /// Where its row in the known world may be.
-    pub(super) hint: u32,
     /// It was no longer in its cluster then.
     pub(super) since: Tick,
 }
@@ -44,20 +39,16 @@ pub(super) struct Missing {
 pub(super) struct Telling<'a> {
     /// How many players it told of.
     pub(super) members: usize,
-    clusters: &'a mut [Cluster],
-    places: &'a [Position],
+    frame: &'a Frame,
     /// Who left its cluster.
     pub(super) departed: &'a [Departure],
 }
 
 impl<'a> Telling<'a> {
-    /// Every cluster that it told of: who is in it, and where each of them is. Who finds a note wrong sets it right
-    /// for those that inherit it.
-    pub(super) fn clusters(self) -> impl Iterator<Item = (&'a mut Arc<Roster>, &'a [Position])> {
-        let Self { clusters, places, .. } = self;
-        clusters
-            .iter_mut()
-            .map(|cluster| (&mut cluster.roster, &places[cluster.start as usize..cluster.end as usize]))
+    /// Every cluster that it told of.
+    pub(super) fn clusters(&self) -> impl Iterator<Item = (u16, &'a Arc<Roster>, &'a [Position])> {
+        let frame = self.frame;
+        frame.clusters.iter().map(|cluster| (cluster.number, &cluster.roster, frame.told(cluster).places))
     }
 }
 
@@ -149,9 +140,9 @@ impl Frames {
     }
 
     /// What the snapshot taken in last said; `tick` is its tick.
-    pub(super) fn telling(&mut self, tick: Tick) -> Telling<'_> {
-        let Frame { clusters, places, .. } = &mut self.frames[tick.0 as usize % FRAMES];
-        Telling { members: places.len(), clusters, places, departed: &self.departed }
+    pub(super) fn telling(&self, tick: Tick) -> Telling<'_> {
+        let frame = &self.frames[tick.0 as usize % FRAMES];
+        Telling { members: frame.places.len(), frame, departed: &self.departed }
     }
 
     /// The sum of the checksums of all clusters that the snapshot of `tick` told of.
@@ -170,21 +161,21 @@ impl Frames {
         for cluster in &frame.clusters {
             let newest = self.last_told[usize::from(cluster.number)];
             if newest > tick {
-                each_missing(&cluster.roster, newest, &mut on_missing);
+                each_missing(&cluster.roster, None, newest, &mut on_missing);
             } else if frame.is_complete {
                 self.left_since(cluster, tick, &mut on_missing);
             }
         }
         let moved = self.departed.iter().filter(|left| frame.is_complete && left.to.is_some());
-        moved.for_each(|left| on_missing(Missing { id: left.id, hint: Roster::NO_NOTE, since: tick }));
+        moved.for_each(|left| on_missing(Missing { id: left.id, since: tick }));
     }
 
     /// Those whom a cluster had when it was last told of, back to when all of it was, unless nobody has left.
     fn left_since(&self, cluster: &Cluster, tick: Tick, on_missing: &mut impl FnMut(Missing)) {
         let (mut at, mut told) = (tick, cluster);
         while let Some((earlier, before)) = self.previous(told, at) {
-            if !has_all_of(&cluster.roster, &before.roster) {
-                each_missing(&before.roster, tick, on_missing);
+            if !Arc::ptr_eq(&cluster.roster, &before.roster) {
+                each_missing(&before.roster, Some(&cluster.roster), tick, on_missing);
             }
             if earlier.is_complete {
                 break;
@@ -246,7 +237,7 @@ impl Frames {
         let newest = newest_roster(frames, &self.last_told, head.cluster);
         let roster = match roster.filter(|_| self.block.is_same) {
             Some(roster) => Arc::clone(roster),
-            None => shared(&mut self.block.roster, newest),
+            None => shared(&self.block.roster, newest),
         };
         frame.push(head.cluster, roster, &self.block.places);
         self.departed.extend_from_slice(&self.block.departed);
@@ -261,32 +252,20 @@ fn newest_roster<'a>(frames: &'a [Frame], last_told: &[Tick], cluster: u16) -> O
     frame.cluster(cluster).filter(|_| frame.tick == Some(tick)).map(|cluster| &cluster.roster)
 }
 
-/// The newest roster, if it says the same. Else a new one, with the notes of the newest for those without: these are as
-/// good for a block that stands alone, wherever the members have kept their places.
-fn shared(roster: &mut Roster, newest: Option<&Arc<Roster>>) -> Arc<Roster> {
-    if let Some(newest) = newest {
-        if newest.says_the_same(roster) {
-            return Arc::clone(newest);
+/// The newest roster, if it is the same. Else a new one.
+fn shared(roster: &Roster, newest: Option<&Arc<Roster>>) -> Arc<Roster> {
+    let same = newest.filter(|newest| ***newest == *roster);
+    same.map_or_else(|| Arc::new(roster.clone()), Arc::clone)
+}
+
+/// Everyone of a roster, but for those who stand in a newer one in the same order.
+fn each_missing(was: &Roster, is: Option<&Roster>, since: Tick, on_missing: &mut impl FnMut(Missing)) {
+    let mut stayed = is.map_or(&[][..], |is| &is.profiles);
+    for profile in &was.profiles {
+        match stayed.split_first() {
+            Some((first, rest)) if first.id == profile.id => stayed = rest,
+            _ => on_missing(Missing { id: profile.id, since }),
         }
-        let unknown =
-            roster.notes.iter_mut().zip(&newest.notes).filter(|(note, _)| **note == Roster::NO_NOTE);
-        unknown.for_each(|(note, newest)| *note = *newest);
-    }
-    Arc::new(roster.clone())
-}
-
-/// Whether everyone of a roster stands in another, at the same place in the order.
-fn has_all_of(roster: &Arc<Roster>, before: &Arc<Roster>) -> bool {
-    if Arc::ptr_eq(roster, before) {
-        return true;
-    }
-    let pairs = roster.profiles.iter().zip(&before.profiles);
-    before.len() <= roster.len() && pairs.into_iter().all(|(is, was)| is.id == was.id)
-}
-
-fn each_missing(roster: &Roster, since: Tick, on_missing: &mut impl FnMut(Missing)) {
-    for (profile, &hint) in roster.profiles.iter().zip(&roster.notes) {
-        on_missing(Missing { id: profile.id, hint, since });
     }
 }
 
@@ -365,11 +344,6 @@ mod tests {
     fn missing(frames: &mut Frames, tick: u64, is_partial: bool, blocks: &[u8]) -> Vec<(u32, u64)> {
         let taken = frames.take_in(&CompactSnapshot { is_partial, ..snapshot(tick, blocks) });
         assert_eq!(taken, Ok(true));
-        // As the known world sets them: everyone's row is where its id says.
-        for (roster, _) in frames.telling(Tick(tick)).clusters() {
-            let roster = Arc::make_mut(roster);
-            roster.notes = roster.profiles.iter().map(|profile| profile.id).collect();
-        }
         let mut found = Vec::new();
         frames.missing(Tick(tick), |missing| found.push((missing.id, missing.since.0)));
         found
@@ -382,7 +356,7 @@ mod tests {
         assert_eq!(missing(&mut frames, 10, false, &block(3, 0, &[], &all)), []);
         assert_eq!(missing(&mut frames, 11, false, &block(5, 0, &[], &few)), [], "another cluster");
         let found = missing(&mut frames, 12, false, &block(3, 0, &[], &few));
-        assert_eq!(found[3..], [(3, 12), (4, 12)], "those who stayed have been told of at 12");
+        assert_eq!(found, [(3, 12), (4, 12)]);
         assert_eq!(missing(&mut frames, 13, false, &block(3, 1, &few, &few)), [], "that is known by now");
     }
 
@@ -392,7 +366,7 @@ mod tests {
         let mut frames = Frames::new();
         assert_eq!(missing(&mut frames, 10, false, &block(3, 0, &[], &all)), []);
         assert_eq!(missing(&mut frames, 11, true, &block(3, 0, &[], &few)), []);
-        assert_eq!(missing(&mut frames, 12, false, &block(3, 0, &[], &few))[3..], [(3, 12), (4, 12)]);
+        assert_eq!(missing(&mut frames, 12, false, &block(3, 0, &[], &few)), [(3, 12), (4, 12)]);
     }
 
     #[test]

@@ -1,139 +1,313 @@
-//! The rows of a known world: dense, so that a snapshot of everyone is one walk through memory.
+//! Who is known, and where that stands: nearly all in their clusters, just as these were told last.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::known::{KnownPlayer, KnownWorld};
 use super::trail::Trail;
 use crate::secret::HashState;
-use crate::wire::Tick;
-use crate::wire::block::{Roster, Told};
+use crate::wire::block::{Profile, Roster};
+use crate::wire::{Player, Position, Tick};
 
-/// Players in rows, and where each one's row is.
+/// All who are known, each at one place: in a cluster, if what that told last is the newest of it, or astray.
 ///
-/// The place of a row is a hint and no more: it changes when another player goes. [`Table::place`] checks a hint
-/// against the id and looks the id up where the hint is wrong.
+/// [`Table::settle`] with every cluster that is told, [`Table::tell`] with every player that a plain snapshot tells.
+/// Both leave alone whoever is not known yet: [`Table::insert`] those who are to be.
 #[derive(Debug)]
 pub(super) struct Table {
-    rows: Vec<KnownPlayer>,
-    places: HashMap<u32, u32, HashState>,
-    /// One for each row; `None` if nobody asks where players are between ticks.
-    trails: Option<Vec<Trail>>,
+    /// By number.
+    camps: Vec<Camp>,
+    strays: Vec<Stray>,
+    places: HashMap<u32, Place, HashState>,
+    /// Whether anybody asks where players are between ticks.
+    has_trails: bool,
 }
 
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Camp { number: u16, index: u8 },
+    Astray(u32),
+}
+
+/// A cluster as it was told last.
+#[derive(Debug, Default)]
+struct Camp {
+    told: Tick,
+    roster: Arc<Roster>,
+    positions: Vec<Position>,
+    /// Whose place this is, the first by the lowest bit. Of others something newer was told elsewhere, or they are
+    /// not known.
+    here: u64,
+    /// As many as members, or none at all.
+    trails: Vec<TrailOf>,
+}
+
+/// A player whose newest no cluster has.
+#[derive(Debug)]
+struct Stray {
+    known: KnownPlayer,
+    trail: TrailOf,
+}
+
+/// Where a player was before, if that is kept: it goes along from place to place.
+type TrailOf = Option<Box<Trail>>;
+
 impl Table {
-    /// A hint that is always wrong.
-    pub(super) const NOWHERE: u32 = Roster::NO_NOTE;
-
     pub(super) fn new(state: HashState, has_trails: bool) -> Self {
-        let places = HashMap::with_hasher(state);
-        Self { rows: Vec::new(), places, trails: has_trails.then(Vec::new) }
+        Self { camps: Vec::new(), strays: Vec::new(), places: HashMap::with_hasher(state), has_trails }
     }
 
-    pub(super) fn rows(&self) -> &[KnownPlayer] {
-        &self.rows
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
     }
 
-    pub(super) fn row(&self, client_id: u32) -> Option<&KnownPlayer> {
-        self.rows.get(self.place_of(client_id)?)
+    /// A player, and where it was before, if that is kept.
+    pub(super) fn traced(&self, client_id: u32) -> Option<(KnownPlayer, Option<&Trail>)> {
+        Some(match *self.places.get(&client_id)? {
+            Place::Camp { number, index } => self.camps[usize::from(number)].traced(index.into()),
+            Place::Astray(row) => self.strays[row as usize].traced(),
+        })
     }
 
-    /// The row of a player that may be at `hint`.
-    #[inline(always)]
-    pub(super) fn row_near(&self, hint: u32, client_id: u32) -> Option<&KnownPlayer> {
-        let hinted = self.rows.get(hint as usize).filter(|row| row.player.client_id == client_id);
-        hinted.or_else(|| self.row(client_id))
+    /// All of them.
+    pub(super) fn all_traced(&self) -> impl Iterator<Item = (KnownPlayer, Option<&Trail>)> {
+        let settled = self.camps.iter().flat_map(|camp| ones(camp.here).map(|index| camp.traced(index)));
+        settled.chain(self.strays.iter().map(Stray::traced))
     }
 
-    /// The row at a place, and where it was before, if that is kept.
-    pub(super) fn traced(&self, place: usize) -> Option<(&KnownPlayer, Option<&Trail>)> {
-        let trail = self.trails.as_ref().and_then(|trails| trails.get(place));
-        self.rows.get(place).map(|row| (row, trail))
+    /// The tick for which a player was told last.
+    pub(super) fn told(&self, client_id: u32) -> Option<Tick> {
+        self.places.get(&client_id).map(|&place| self.told_at(place))
     }
 
-    /// The place of a player's row.
-    pub(super) fn place_of(&self, client_id: u32) -> Option<usize> {
-        self.places.get(&client_id).map(|place| *place as usize)
+    fn told_at(&self, place: Place) -> Tick {
+        match place {
+            Place::Camp { number, .. } => self.camps[usize::from(number)].told,
+            Place::Astray(row) => self.strays[row as usize].known.told,
+        }
     }
 
-    /// Replaces the rows of a cluster by what is newer. Gives those whose row is not where their note says, the first
-    /// by the lowest bit.
-    pub(super) fn renew_all(&mut self, cluster: Told<'_>, told: Tick, spacing: u64) -> u64 {
-        let mut lost = 0;
-        for (index, (member, &note)) in cluster.members().zip(&cluster.roster.notes).enumerate() {
-            match self.rows.get_mut(note as usize) {
-                Some(row) if row.player.client_id == member.id => {
-                    if row.told < told {
-                        *row = KnownPlayer::new(&member, told);
-                        if let Some(trails) = &mut self.trails {
-                            trails[note as usize].push(row, spacing);
-                        }
-                    }
-                }
-                _ => lost |= 1 << index,
+    /// Takes in a cluster; gives the members that are not known, the first by the lowest bit. A trail's samples are
+    /// so many ticks apart.
+    pub(super) fn settle(
+        &mut self,
+        number: u16,
+        roster: &Arc<Roster>,
+        positions: &[Position],
+        told: Tick,
+        spacing: u64,
+    ) -> u64 {
+        if self.camps.len() <= usize::from(number) {
+            self.camps.resize_with(usize::from(number) + 1, Camp::default);
+        }
+        if self.camps[usize::from(number)].told >= told {
+            let members = positions.iter().enumerate();
+            let is_unknown = |(index, &at)| !self.tell(&known(roster, index, at, told), spacing);
+            return set_of(members.map(is_unknown));
+        }
+        if !Arc::ptr_eq(&self.camps[usize::from(number)].roster, roster) {
+            self.enroll(number, roster);
+        }
+        let camp = &mut self.camps[usize::from(number)];
+        camp.renew(positions, told, spacing);
+        let others = !camp.here & ones_below(positions.len());
+        ones(others)
+            .filter(|&index| !self.take_over(number, index, spacing))
+            .fold(0, |set, index| set | 1 << index)
+    }
+
+    /// Takes in what was told of a player. False if it is not known.
+    pub(super) fn tell(&mut self, news: &KnownPlayer, spacing: u64) -> bool {
+        let Some(&place) = self.places.get(&news.player.client_id) else { return false };
+        if self.told_at(place) >= news.told {
+            return true;
+        }
+        let row = match place {
+            Place::Astray(row) => row,
+            Place::Camp { .. } => {
+                let trail = self.vacate(place);
+                self.stray(Stray { known: *news, trail })
             }
+        };
+        let stray = &mut self.strays[row as usize];
+        stray.known = *news;
+        if let Some(trail) = &mut stray.trail {
+            trail.push(news, spacing);
         }
-        lost
+        true
     }
 
-    /// Replaces a row by what is newer; says where it is. `None` if the player has none.
-    pub(super) fn renew(&mut self, news: &KnownPlayer, spacing: u64) -> Option<u32> {
-        let place = *self.places.get(&news.player.client_id)?;
-        let row = &mut self.rows[place as usize];
-        if row.told < news.told {
-            *row = *news;
-            if let Some(trails) = &mut self.trails {
-                trails[place as usize].push(news, spacing);
+    /// Takes in a player who is not known, if there is room.
+    pub(super) fn insert(&mut self, news: &KnownPlayer) {
+        if self.len() < KnownWorld::PLAYERS_MAX {
+            let trail = self.has_trails.then(|| Box::new(Trail::from(news)));
+            self.stray(Stray { known: *news, trail });
+        }
+    }
+
+    /// Forgets a player if it was told for an older tick.
+    pub(super) fn remove_older(&mut self, client_id: u32, than: Tick) {
+        if let Some(&place) = self.places.get(&client_id)
+            && self.told_at(place) < than
+        {
+            self.vacate(place);
+            self.places.remove(&client_id);
+        }
+    }
+
+    /// Forgets everyone who was told for another tick than those to be kept.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(Tick) -> bool) {
+        for camp in self.camps.iter_mut().filter(|camp| !is_kept(camp.told)) {
+            let ids = ones(camp.here).map(|index| camp.roster.profiles[index].id);
+            ids.for_each(|id| _ = self.places.remove(&id));
+            *camp = Camp::default();
+        }
+        for row in (0..self.strays.len()).rev() {
+            let KnownPlayer { told, player, .. } = self.strays[row].known;
+            if !is_kept(told) {
+                self.vacate(Place::Astray(row as u32));
+                self.places.remove(&player.client_id);
             }
-        }
-        Some(place)
-    }
-
-    /// Gives a player who has no row one, if there is room; says where it is.
-    pub(super) fn insert(&mut self, news: &KnownPlayer) -> u32 {
-        if self.rows.len() >= KnownWorld::PLAYERS_MAX {
-            return Self::NOWHERE;
-        }
-        let place = self.rows.len() as u32;
-        self.rows.push(*news);
-        self.places.insert(news.player.client_id, place);
-        if let Some(trails) = &mut self.trails {
-            trails.push(Trail::from(news));
-        }
-        place
-    }
-
-    /// Takes a player's row away if it was told for an older tick.
-    pub(super) fn remove_older(&mut self, client_id: u32, than: Tick) -> bool {
-        let is_older = self.row(client_id).is_some_and(|row| row.told < than);
-        if is_older && let Some(place) = self.places.get(&client_id) {
-            self.remove_at(*place as usize);
-        }
-        is_older
-    }
-
-    pub(super) fn retain(&mut self, is_kept: impl Fn(&KnownPlayer) -> bool) {
-        for place in (0..self.rows.len()).rev() {
-            if !is_kept(&self.rows[place]) {
-                self.remove_at(place);
-            }
-        }
-    }
-
-    /// The last row takes its place.
-    fn remove_at(&mut self, place: usize) {
-        let gone = self.rows.swap_remove(place);
-        self.places.remove(&gone.player.client_id);
-        if let Some(moved) = self.rows.get(place) {
-            self.places.insert(moved.player.client_id, place as u32);
-        }
-        if let Some(trails) = &mut self.trails {
-            trails.swap_remove(place);
         }
     }
 
     pub(super) fn clear(&mut self) {
-        self.rows.clear();
+        self.camps.clear();
+        self.strays.clear();
         self.places.clear();
-        self.trails.iter_mut().for_each(Vec::clear);
     }
+}
+
+/// From place to place.
+impl Table {
+    /// Gives a cluster a new roster. Whoever was here and is on it stays, all others are astray.
+    fn enroll(&mut self, number: u16, roster: &Arc<Roster>) {
+        let trails = if self.has_trails { roster.len() } else { 0 };
+        let trails = std::iter::repeat_with(|| None).take(trails).collect();
+        let new = Camp { roster: Arc::clone(roster), trails, ..Camp::default() };
+        let mut was = std::mem::replace(&mut self.camps[usize::from(number)], new);
+        let mut next = 0;
+        for index in ones(was.here) {
+            let (known, trail) = (was.known(index), was.take_trail(index));
+            let Some(at) = index_of(roster, known.player.client_id, next) else {
+                self.stray(Stray { known, trail });
+                continue;
+            };
+            next = at + 1;
+            self.camps[usize::from(number)].seat(at, trail);
+            if at != index {
+                self.places.insert(known.player.client_id, Place::Camp { number, index: at as u8 });
+            }
+        }
+    }
+
+    /// A member of a cluster that was just told has its place there from now on, unless something newer was told of
+    /// it elsewhere. False if it is not known.
+    fn take_over(&mut self, number: u16, index: usize, spacing: u64) -> bool {
+        let news = self.camps[usize::from(number)].known(index);
+        let Some(&place) = self.places.get(&news.player.client_id) else { return false };
+        if self.told_at(place) < news.told {
+            let mut trail = self.vacate(place);
+            if let Some(trail) = &mut trail {
+                trail.push(&news, spacing);
+            }
+            self.camps[usize::from(number)].seat(index, trail);
+            self.places.insert(news.player.client_id, Place::Camp { number, index: index as u8 });
+        }
+        true
+    }
+
+    /// Puts a player with the strays; says in which row.
+    fn stray(&mut self, stray: Stray) -> u32 {
+        let row = self.strays.len() as u32;
+        self.places.insert(stray.known.player.client_id, Place::Astray(row));
+        self.strays.push(stray);
+        row
+    }
+
+    /// Takes a player away from its place; the caller gives it another one.
+    fn vacate(&mut self, place: Place) -> TrailOf {
+        let row = match place {
+            Place::Camp { number, index } => return self.camps[usize::from(number)].leave(index.into()),
+            Place::Astray(row) => row,
+        };
+        let stray = self.strays.swap_remove(row as usize);
+        if let Some(moved) = self.strays.get(row as usize) {
+            self.places.insert(moved.known.player.client_id, place);
+        }
+        stray.trail
+    }
+}
+
+impl Camp {
+    fn known(&self, index: usize) -> KnownPlayer {
+        known(&self.roster, index, self.positions[index], self.told)
+    }
+
+    fn traced(&self, index: usize) -> (KnownPlayer, Option<&Trail>) {
+        (self.known(index), self.trails.get(index).and_then(Option::as_deref))
+    }
+
+    /// The same members, as they are now.
+    fn renew(&mut self, positions: &[Position], told: Tick, spacing: u64) {
+        self.told = told;
+        self.positions.clear();
+        self.positions.extend_from_slice(positions);
+        for index in 0..self.trails.len() {
+            let news = self.known(index);
+            if let Some(trail) = &mut self.trails[index] {
+                trail.push(&news, spacing);
+            }
+        }
+    }
+
+    fn seat(&mut self, index: usize, trail: TrailOf) {
+        self.here |= 1 << index;
+        if let Some(place) = self.trails.get_mut(index) {
+            *place = trail;
+        }
+    }
+
+    fn leave(&mut self, index: usize) -> TrailOf {
+        self.here &= !(1 << index);
+        self.take_trail(index)
+    }
+
+    fn take_trail(&mut self, index: usize) -> TrailOf {
+        self.trails.get_mut(index).and_then(Option::take)
+    }
+}
+
+impl Stray {
+    fn traced(&self) -> (KnownPlayer, Option<&Trail>) {
+        (self.known, self.trail.as_deref())
+    }
+}
+
+/// What a cluster tells of a member.
+pub(super) fn known(roster: &Roster, index: usize, at: Position, told: Tick) -> KnownPlayer {
+    let Profile { id: client_id, state, kind } = roster.profiles[index];
+    KnownPlayer { player: Player { client_id, at, state }, told, motion: roster.motions[index], kind }
+}
+
+/// Where a member is in the order; it is likely to be the one at `next`.
+fn index_of(roster: &Roster, id: u32, next: usize) -> Option<usize> {
+    let (before, after) = roster.profiles.split_at(next);
+    let is_it = |profile: &Profile| profile.id == id;
+    after.iter().position(is_it).map(|index| next + index).or_else(|| before.iter().position(is_it))
+}
+
+/// The indices of the ones, ascending.
+pub(super) fn ones(set: u64) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(set), |set| Some(set & set.wrapping_sub(1)))
+        .take_while(|set| *set != 0)
+        .map(|set| set.trailing_zeros() as usize)
+}
+
+fn ones_below(n: usize) -> u64 {
+    u64::MAX.checked_shl(n as u32).map_or(u64::MAX, |above| !above)
+}
+
+fn set_of(flags: impl Iterator<Item = bool>) -> u64 {
+    flags.enumerate().fold(0, |set, (index, flag)| set | u64::from(flag) << index)
 }

@@ -11,9 +11,6 @@ pub struct Roster {
     pub profiles: Vec<Profile>,
     /// Where each is expected to go.
     pub motions: Vec<Motion>,
-    /// What the receiver likes to remember of each. Blocks tell nothing of it: who stays keeps its note, who enters
-    /// has [`Roster::NO_NOTE`].
-    pub notes: Vec<u32>,
 }
 
 /// What a member is, wherever it stands.
@@ -37,16 +34,9 @@ pub struct Told<'a> {
 }
 
 impl Roster {
-    /// Nothing is remembered of a member.
-    pub const NO_NOTE: u32 = u32::MAX;
-
     /// Room for any cluster.
     pub fn new() -> Self {
-        Self {
-            profiles: Vec::with_capacity(MEMBERS_MAX),
-            motions: Vec::with_capacity(MEMBERS_MAX),
-            notes: Vec::with_capacity(MEMBERS_MAX),
-        }
+        Self { profiles: Vec::with_capacity(MEMBERS_MAX), motions: Vec::with_capacity(MEMBERS_MAX) }
     }
 
     /// How many are in it.
@@ -59,24 +49,17 @@ impl Roster {
         self.profiles.is_empty()
     }
 
-    /// Whether it says the same, whatever the receiver has noted.
-    pub fn says_the_same(&self, other: &Self) -> bool {
-        self.profiles == other.profiles && self.motions == other.motions
-    }
-
-    /// Appends a member that nothing is noted of.
+    /// Appends a member.
     pub fn push(&mut self, member: &Member) {
         let Member { id, state, motion, kind, .. } = *member;
         self.profiles.push(Profile { id, state, kind });
         self.motions.push(motion);
-        self.notes.push(Self::NO_NOTE);
     }
 
     /// Becomes what another is without those who `left` it.
     pub(super) fn set_from(&mut self, was: &Self, left: u64) {
         set_without(&mut self.profiles, &was.profiles, left);
         set_without(&mut self.motions, &was.motions, left);
-        set_without(&mut self.notes, &was.notes, left);
     }
 }
 
