@@ -1,9 +1,8 @@
 //! The baselines that a client keeps: every cluster that it was told of in the last ticks.
 
-use std::sync::Arc;
-
+use super::roster::Roster;
 use crate::wire::block::{
-    AGE_TICKS_MAX, BlockError, Departure, Head, MEMBERS_MAX, Roster, Told, Unpacked, checksum, decode,
+    AGE_TICKS_MAX, BlockError, Departure, Head, MEMBERS_MAX, Told, Unpacked, checksum, decode,
 };
 use crate::wire::{CompactSnapshot, Position, Tick};
 
@@ -46,7 +45,7 @@ pub(super) struct Telling<'a> {
 
 impl<'a> Telling<'a> {
     /// Every cluster that it told of.
-    pub(super) fn clusters(&self) -> impl Iterator<Item = (u16, &'a Arc<Roster>, &'a [Position])> {
+    pub(super) fn clusters(&self) -> impl Iterator<Item = (u16, &'a Roster, &'a [Position])> {
         let frame = self.frame;
         frame.clusters.iter().map(|cluster| (cluster.number, &cluster.roster, frame.told(cluster).places))
     }
@@ -73,7 +72,7 @@ struct Cluster {
     /// Where its members' places are.
     start: u32,
     end: u32,
-    roster: Arc<Roster>,
+    roster: Roster,
 }
 
 impl Frame {
@@ -89,10 +88,10 @@ impl Frame {
     }
 
     fn told<'a>(&'a self, cluster: &'a Cluster) -> Told<'a> {
-        Told { roster: &cluster.roster, places: &self.places[cluster.start as usize..cluster.end as usize] }
+        cluster.roster.with(&self.places[cluster.start as usize..cluster.end as usize])
     }
 
-    fn push(&mut self, number: u16, roster: Arc<Roster>, places: &[Position]) {
+    fn push(&mut self, number: u16, roster: Roster, places: &[Position]) {
         let start = self.places.len() as u32;
         self.places.extend_from_slice(places);
         self.clusters.push(Cluster { number, previous: 0, start, end: self.places.len() as u32, roster });
@@ -174,7 +173,7 @@ impl Frames {
     fn left_since(&self, cluster: &Cluster, tick: Tick, on_missing: &mut impl FnMut(Missing)) {
         let (mut at, mut told) = (tick, cluster);
         while let Some((earlier, before)) = self.previous(told, at) {
-            if !Arc::ptr_eq(&cluster.roster, &before.roster) {
+            if !cluster.roster.has_profiles_of(&before.roster) {
                 each_missing(&before.roster, Some(&cluster.roster), tick, on_missing);
             }
             if earlier.is_complete {
@@ -222,23 +221,20 @@ impl Frames {
         bytes: &[u8],
         frame: &mut Frame,
     ) -> Result<usize, BlockError> {
-        let (frames, mut roster) = (&self.frames, None);
+        let (frames, mut was) = (&self.frames, None);
         let baseline = |head: Head| {
             let tick = Tick(snapshot.header.tick.0.checked_sub(head.age.into())?);
             let held = &frames[tick.0 as usize % FRAMES];
             let cluster = held.cluster(head.cluster).filter(|_| held.tick == Some(tick))?;
-            roster = Some(&cluster.roster);
+            was = Some(&cluster.roster);
             Some(held.told(cluster))
         };
         let (head, length) = decode(bytes, snapshot.cluster_bits, baseline, &mut self.block)?;
         if frame.places.len() + self.block.places.len() > FRAME_MEMBERS_MAX {
             return Err(BlockError::Malformed);
         }
-        let newest = newest_roster(frames, &self.last_told, head.cluster);
-        let roster = match roster.filter(|_| self.block.is_same) {
-            Some(roster) => Arc::clone(roster),
-            None => shared(&self.block.roster, newest),
-        };
+        let newest = || newest_roster(frames, &self.last_told, head.cluster);
+        let roster = Roster::of(&self.block, was, newest);
         frame.push(head.cluster, roster, &self.block.places);
         self.departed.extend_from_slice(&self.block.departed);
         Ok(length)
@@ -246,22 +242,16 @@ impl Frames {
 }
 
 /// The roster of a cluster when it was told of last.
-fn newest_roster<'a>(frames: &'a [Frame], last_told: &[Tick], cluster: u16) -> Option<&'a Arc<Roster>> {
+fn newest_roster<'a>(frames: &'a [Frame], last_told: &[Tick], cluster: u16) -> Option<&'a Roster> {
     let tick = *last_told.get(usize::from(cluster))?;
     let frame = &frames[tick.0 as usize % FRAMES];
     frame.cluster(cluster).filter(|_| frame.tick == Some(tick)).map(|cluster| &cluster.roster)
 }
 
-/// The newest roster, if it is the same. Else a new one.
-fn shared(roster: &Roster, newest: Option<&Arc<Roster>>) -> Arc<Roster> {
-    let same = newest.filter(|newest| ***newest == *roster);
-    same.map_or_else(|| Arc::new(roster.clone()), Arc::clone)
-}
-
 /// Everyone of a roster, but for those who stand in a newer one in the same order.
 fn each_missing(was: &Roster, is: Option<&Roster>, since: Tick, on_missing: &mut impl FnMut(Missing)) {
-    let mut stayed = is.map_or(&[][..], |is| &is.profiles);
-    for profile in &was.profiles {
+    let mut stayed = is.map_or(&[][..], |is| &*is.profiles);
+    for profile in &*was.profiles {
         match stayed.split_first() {
             Some((first, rest)) if first.id == profile.id => stayed = rest,
             _ => on_missing(Missing { id: profile.id, since }),

@@ -113,9 +113,11 @@ impl KnownWorld {
     }
 
     fn shown(&self, known: &KnownPlayer, trail: Option<&Trail>, time: RenderTime) -> [f64; 2] {
-        let newest = [Sample::from(known)];
-        let samples = trail.map_or(&newest[..], Trail::samples);
-        trail::position_at(samples, time, Self::ONWARD_NS / self.period_ns as f64)
+        let onward_ticks_max = Self::ONWARD_NS / self.period_ns as f64;
+        match trail {
+            Some(trail) => trail::position_at(trail.and(known).as_slice(), time, onward_ticks_max),
+            None => trail::position_at(&[Sample::from(known)], time, onward_ticks_max),
+        }
     }
 
     /// How many.
@@ -234,8 +236,8 @@ fn await_for(header: &SnapshotHeader, told: usize, period_ns: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::client::frames::Frames;
-    use crate::wire::{CompactSnapshot, Position};
     use crate::wire::block::{Encoder, Head, Member};
+    use crate::wire::{CompactSnapshot, Position};
 
     const PERIOD_NS: u64 = 100_000_000;
 

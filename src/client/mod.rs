@@ -5,6 +5,7 @@
 mod clock;
 mod frames;
 mod known;
+mod roster;
 mod table;
 mod trail;
 

@@ -1,12 +1,12 @@
 //! Who is known, and where that stands: nearly all in their clusters, just as these were told last.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::known::{KnownPlayer, KnownWorld};
+use super::roster::Roster;
 use super::trail::Trail;
 use crate::secret::HashState;
-use crate::wire::block::{Profile, Roster};
+use crate::wire::block::Profile;
 use crate::wire::{Player, Position, Tick};
 
 /// All who are known, each at one place: in a cluster, if what that told last is the newest of it, or astray.
@@ -25,7 +25,9 @@ pub(super) struct Table {
 
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    Camp { number: u16, index: u8 },
+    /// In a cluster, `near` there in its order: others may have left since.
+    Camp { number: u16, near: u8 },
+    /// In a row.
     Astray(u32),
 }
 
@@ -33,7 +35,9 @@ enum Place {
 #[derive(Debug, Default)]
 struct Camp {
     told: Tick,
-    roster: Arc<Roster>,
+    /// The newest tick whose places the trails have.
+    sampled: Tick,
+    roster: Roster,
     positions: Vec<Position>,
     /// Whose place this is, the first by the lowest bit. Of others something newer was told elsewhere, or they are
     /// not known.
@@ -64,7 +68,10 @@ impl Table {
     /// A player, and where it was before, if that is kept.
     pub(super) fn traced(&self, client_id: u32) -> Option<(KnownPlayer, Option<&Trail>)> {
         Some(match *self.places.get(&client_id)? {
-            Place::Camp { number, index } => self.camps[usize::from(number)].traced(index.into()),
+            Place::Camp { number, near } => {
+                let camp = &self.camps[usize::from(number)];
+                camp.traced(camp.index_of(client_id, near))
+            }
             Place::Astray(row) => self.strays[row as usize].traced(),
         })
     }
@@ -92,7 +99,7 @@ impl Table {
     pub(super) fn settle(
         &mut self,
         number: u16,
-        roster: &Arc<Roster>,
+        roster: &Roster,
         positions: &[Position],
         told: Tick,
         spacing: u64,
@@ -105,11 +112,11 @@ impl Table {
             let is_unknown = |(index, &at)| !self.tell(&known(roster, index, at, told), spacing);
             return set_of(members.map(is_unknown));
         }
-        if !Arc::ptr_eq(&self.camps[usize::from(number)].roster, roster) {
-            self.enroll(number, roster);
+        if !self.camps[usize::from(number)].roster.has_profiles_of(roster) {
+            self.enroll(number, roster, spacing);
         }
         let camp = &mut self.camps[usize::from(number)];
-        camp.renew(positions, told, spacing);
+        camp.renew(roster, positions, told, spacing);
         let others = !camp.here & ones_below(positions.len());
         ones(others)
             .filter(|&index| !self.take_over(number, index, spacing))
@@ -119,20 +126,9 @@ impl Table {
     /// Takes in what was told of a player. False if it is not known.
     pub(super) fn tell(&mut self, news: &KnownPlayer, spacing: u64) -> bool {
         let Some(&place) = self.places.get(&news.player.client_id) else { return false };
-        if self.told_at(place) >= news.told {
-            return true;
-        }
-        let row = match place {
-            Place::Astray(row) => row,
-            Place::Camp { .. } => {
-                let trail = self.vacate(place);
-                self.stray(Stray { known: *news, trail })
-            }
-        };
-        let stray = &mut self.strays[row as usize];
-        stray.known = *news;
-        if let Some(trail) = &mut stray.trail {
-            trail.push(news, spacing);
+        if self.told_at(place) < news.told {
+            let trail = self.vacate(news.player.client_id, place).onward(spacing);
+            self.stray(Stray { known: *news, trail });
         }
         true
     }
@@ -140,7 +136,7 @@ impl Table {
     /// Takes in a player who is not known, if there is room.
     pub(super) fn insert(&mut self, news: &KnownPlayer) {
         if self.len() < KnownWorld::PLAYERS_MAX {
-            let trail = self.has_trails.then(|| Box::new(Trail::from(news)));
+            let trail = self.has_trails.then(|| Box::default());
             self.stray(Stray { known: *news, trail });
         }
     }
@@ -150,7 +146,7 @@ impl Table {
         if let Some(&place) = self.places.get(&client_id)
             && self.told_at(place) < than
         {
-            self.vacate(place);
+            self.vacate(client_id, place);
             self.places.remove(&client_id);
         }
     }
@@ -165,7 +161,7 @@ impl Table {
         for row in (0..self.strays.len()).rev() {
             let KnownPlayer { told, player, .. } = self.strays[row].known;
             if !is_kept(told) {
-                self.vacate(Place::Astray(row as u32));
+                self.vacate(player.client_id, Place::Astray(row as u32));
                 self.places.remove(&player.client_id);
             }
         }
@@ -181,22 +177,20 @@ impl Table {
 /// From place to place.
 impl Table {
     /// Gives a cluster a new roster. Whoever was here and is on it stays, all others are astray.
-    fn enroll(&mut self, number: u16, roster: &Arc<Roster>) {
-        let trails = if self.has_trails { roster.len() } else { 0 };
+    fn enroll(&mut self, number: u16, roster: &Roster, spacing: u64) {
+        let trails = if self.has_trails { roster.profiles.len() } else { 0 };
         let trails = std::iter::repeat_with(|| None).take(trails).collect();
-        let new = Camp { roster: Arc::clone(roster), trails, ..Camp::default() };
+        let new = Camp { roster: roster.clone(), trails, ..Camp::default() };
         let mut was = std::mem::replace(&mut self.camps[usize::from(number)], new);
         let mut next = 0;
         for index in ones(was.here) {
-            let (known, trail) = (was.known(index), was.take_trail(index));
-            let Some(at) = index_of(roster, known.player.client_id, next) else {
-                self.stray(Stray { known, trail });
-                continue;
-            };
-            next = at + 1;
-            self.camps[usize::from(number)].seat(at, trail);
-            if at != index {
-                self.places.insert(known.player.client_id, Place::Camp { number, index: at as u8 });
+            let member = was.leave(index);
+            match index_of(roster, member.known.player.client_id, next) {
+                Some(at) => {
+                    next = at + 1;
+                    self.camps[usize::from(number)].seat(at, member.onward(spacing));
+                }
+                None => self.stray(member),
             }
         }
     }
@@ -207,35 +201,33 @@ impl Table {
         let news = self.camps[usize::from(number)].known(index);
         let Some(&place) = self.places.get(&news.player.client_id) else { return false };
         if self.told_at(place) < news.told {
-            let mut trail = self.vacate(place);
-            if let Some(trail) = &mut trail {
-                trail.push(&news, spacing);
-            }
+            let trail = self.vacate(news.player.client_id, place).onward(spacing);
             self.camps[usize::from(number)].seat(index, trail);
-            self.places.insert(news.player.client_id, Place::Camp { number, index: index as u8 });
+            self.places.insert(news.player.client_id, Place::Camp { number, near: index as u8 });
         }
         true
     }
 
-    /// Puts a player with the strays; says in which row.
-    fn stray(&mut self, stray: Stray) -> u32 {
-        let row = self.strays.len() as u32;
-        self.places.insert(stray.known.player.client_id, Place::Astray(row));
+    /// Puts a player with the strays.
+    fn stray(&mut self, stray: Stray) {
+        self.places.insert(stray.known.player.client_id, Place::Astray(self.strays.len() as u32));
         self.strays.push(stray);
-        row
     }
 
     /// Takes a player away from its place; the caller gives it another one.
-    fn vacate(&mut self, place: Place) -> TrailOf {
+    fn vacate(&mut self, client_id: u32, place: Place) -> Stray {
         let row = match place {
-            Place::Camp { number, index } => return self.camps[usize::from(number)].leave(index.into()),
+            Place::Camp { number, near } => {
+                let camp = &mut self.camps[usize::from(number)];
+                return camp.leave(camp.index_of(client_id, near));
+            }
             Place::Astray(row) => row,
         };
-        let stray = self.strays.swap_remove(row as usize);
+        let gone = self.strays.swap_remove(row as usize);
         if let Some(moved) = self.strays.get(row as usize) {
             self.places.insert(moved.known.player.client_id, place);
         }
-        stray.trail
+        gone
     }
 }
 
@@ -249,14 +241,25 @@ impl Camp {
     }
 
     /// The same members, as they are now.
-    fn renew(&mut self, positions: &[Position], told: Tick, spacing: u64) {
+    fn renew(&mut self, roster: &Roster, positions: &[Position], told: Tick, spacing: u64) {
+        if self.told.since(self.sampled) >= spacing && !self.trails.is_empty() {
+            self.sample(spacing);
+        }
         self.told = told;
+        if !self.roster.is(roster) {
+            self.roster = roster.clone();
+        }
         self.positions.clear();
         self.positions.extend_from_slice(positions);
-        for index in 0..self.trails.len() {
-            let news = self.known(index);
+    }
+
+    /// Has all trails reach to what was told last.
+    fn sample(&mut self, spacing: u64) {
+        self.sampled = self.told;
+        for index in ones(self.here) {
+            let was = self.known(index);
             if let Some(trail) = &mut self.trails[index] {
-                trail.push(&news, spacing);
+                trail.push(&was, spacing);
             }
         }
     }
@@ -268,19 +271,30 @@ impl Camp {
         }
     }
 
-    fn leave(&mut self, index: usize) -> TrailOf {
+    fn leave(&mut self, index: usize) -> Stray {
         self.here &= !(1 << index);
-        self.take_trail(index)
+        Stray { known: self.known(index), trail: self.trails.get_mut(index).and_then(Option::take) }
     }
 
-    fn take_trail(&mut self, index: usize) -> TrailOf {
-        self.trails.get_mut(index).and_then(Option::take)
+    /// Where one who is here stands in the order.
+    fn index_of(&self, client_id: u32, near: u8) -> usize {
+        let index = index_of(&self.roster, client_id, near.into());
+        index.expect("who has its place in a cluster is one of its members")
     }
 }
 
 impl Stray {
     fn traced(&self) -> (KnownPlayer, Option<&Trail>) {
         (self.known, self.trail.as_deref())
+    }
+
+    /// The trail up to this place, for there is a newer one.
+    fn onward(self, spacing: u64) -> TrailOf {
+        let mut trail = self.trail;
+        if let Some(trail) = &mut trail {
+            trail.push(&self.known, spacing);
+        }
+        trail
     }
 }
 
@@ -292,9 +306,9 @@ pub(super) fn known(roster: &Roster, index: usize, at: Position, told: Tick) -> 
 
 /// Where a member is in the order; it is likely to be the one at `next`.
 fn index_of(roster: &Roster, id: u32, next: usize) -> Option<usize> {
-    let (before, after) = roster.profiles.split_at(next);
+    let (before, after) = roster.profiles.split_at(next.min(roster.profiles.len()));
     let is_it = |profile: &Profile| profile.id == id;
-    after.iter().position(is_it).map(|index| next + index).or_else(|| before.iter().position(is_it))
+    after.iter().position(is_it).map(|index| before.len() + index).or_else(|| before.iter().position(is_it))
 }
 
 /// The indices of the ones, ascending.

@@ -200,7 +200,7 @@ fn hostile_bytes_neither_panic_nor_grow() {
         if let Ok((_, len, _)) = decoded(&bytes, round % 18, Some(&was), &mut out) {
             assert!(len <= bytes.len());
         }
-        let capacities = [out.places.capacity(), out.roster.profiles.capacity(), out.departed.capacity()];
+        let capacities = [out.places.capacity(), out.profiles.capacity(), out.departed.capacity()];
         assert_eq!(capacities, [MEMBERS_MAX; 3], "{round}");
     }
 }
@@ -234,12 +234,7 @@ fn an_encoder_and_a_decoder_allocate_nothing_once_their_buffers_have_grown() {
     let (mut draw, mut encoder, mut out) = (Draw::new(6), Encoder::new(), Unpacked::new());
     let mut bytes = Vec::with_capacity(BLOCK_BYTES_MAX);
     let pointers = |out: &Unpacked| {
-        (
-            out.places.as_ptr(),
-            out.roster.profiles.as_ptr(),
-            out.roster.motions.as_ptr(),
-            out.departed.as_ptr(),
-        )
+        (out.places.as_ptr(), out.profiles.as_ptr(), out.motions.as_ptr(), out.departed.as_ptr())
     };
     let buffers = (bytes.as_ptr(), pointers(&out));
     for _ in 0..100 {

@@ -1,7 +1,7 @@
 //! Blocks, decoded from and to whole members.
 
 use tickcast::wire::Position;
-use tickcast::wire::block::{BlockError, Head, Member, Roster, Told, Unpacked, decode};
+use tickcast::wire::block::{BlockError, Head, Member, Motion, Profile, Told, Unpacked, decode};
 
 /// Decodes a block that leads from these members, if they are held; gives the members now too.
 pub(crate) fn decoded(
@@ -10,12 +10,14 @@ pub(crate) fn decoded(
     was: Option<&[Member]>,
     out: &mut Unpacked,
 ) -> Result<(Head, usize, Vec<Member>), BlockError> {
-    let roster: Roster = was.unwrap_or_default().iter().copied().collect();
-    let places: Vec<Position> = was.unwrap_or_default().iter().map(|member| member.at).collect();
-    let told = was.map(|_| Told { roster: &roster, places: &places });
-    let (head, len) = decode(bytes, cluster_bits, |_| told, out)?;
-    let roster = if out.is_same { &roster } else { &out.roster };
-    assert!(roster.len() == out.places.len(), "everyone is at some place");
-    let members = Told { roster, places: &out.places }.members().collect();
-    Ok((head, len, members))
+    let members = was.unwrap_or_default();
+    let profiles: Vec<Profile> = members.iter().map(Member::profile).collect();
+    let motions: Vec<Motion> = members.iter().map(|member| member.motion).collect();
+    let places: Vec<Position> = members.iter().map(|member| member.at).collect();
+    let told = Told { profiles: &profiles, motions: &motions, places: &places };
+    let (head, len) = decode(bytes, cluster_bits, |_| was.map(|_| told), out)?;
+    let profiles = if out.keeps_profiles { &profiles } else { &out.profiles };
+    let motions = if out.keeps_motions { &motions } else { &out.motions };
+    assert_eq!((profiles.len(), motions.len()), (out.places.len(), out.places.len()));
+    Ok((head, len, Told { profiles, motions, places: &out.places }.members().collect()))
 }

@@ -1,12 +1,12 @@
 //! Reading a block, whoever wrote it.
 
 use super::bits::BitReader;
+use super::columns::set_without;
 use super::numbers::{ones, unzigzag};
 use super::predict::{led_by, origin_of, place_at, way_of};
 use super::ranks::{Ranks, take_ranks};
-use super::roster::set_without;
 use super::shapes::Table;
-use super::{CLUSTER_BITS, Departure, Head, MEMBERS_MAX, Member, Motion, Roster, Told};
+use super::{CLUSTER_BITS, Departure, Head, MEMBERS_MAX, Motion, Profile, Told};
 use crate::wire::Position;
 
 /// Why bytes are not a block.
@@ -28,10 +28,14 @@ pub enum BlockError {
 pub struct Unpacked {
     /// Where the members are now, in order.
     pub places: Vec<Position>,
-    /// Who they are; of no use where `is_same`.
-    pub roster: Roster,
-    /// Whether they are those of the baseline, and nothing but places has changed.
-    pub is_same: bool,
+    /// Who they are; of no use where `keeps_profiles`.
+    pub profiles: Vec<Profile>,
+    /// Where they are expected to go; of no use where `keeps_motions`.
+    pub motions: Vec<Motion>,
+    /// Whether the profiles are those of the baseline.
+    pub keeps_profiles: bool,
+    /// Whether the motions are.
+    pub keeps_motions: bool,
     /// Those of the baseline who have left.
     pub departed: Vec<Departure>,
 }
@@ -41,8 +45,10 @@ impl Unpacked {
     pub fn new() -> Self {
         Self {
             places: Vec::with_capacity(MEMBERS_MAX),
-            roster: Roster::new(),
-            is_same: false,
+            profiles: Vec::with_capacity(MEMBERS_MAX),
+            motions: Vec::with_capacity(MEMBERS_MAX),
+            keeps_profiles: false,
+            keeps_motions: false,
             departed: Vec::with_capacity(MEMBERS_MAX),
         }
     }
@@ -67,10 +73,9 @@ pub fn decode<'a>(
     if bits.is_overrun() {
         return Err(BlockError::Short);
     }
-    let nobody = Roster::default();
     let was = match head.age {
-        0 => Told { roster: &nobody, places: &[] },
-        _ => baseline(head).filter(is_cluster).ok_or(BlockError::NoBaseline)?,
+        0 => Told::default(),
+        _ => baseline(head).filter(Told::is_cluster).ok_or(BlockError::NoBaseline)?,
     };
     let body = take_body(&mut bits, cluster_bits, was, i32::from(head.age), out);
     match body {
@@ -80,27 +85,27 @@ pub fn decode<'a>(
     }
 }
 
-fn is_cluster(told: &Told) -> bool {
-    told.roster.len() == told.places.len() && told.places.len() <= MEMBERS_MAX
-}
-
 fn take_body(bits: &mut BitReader, cluster_bits: u32, was: Told, age: i32, out: &mut Unpacked) -> Option<()> {
     let [has_left, has_entered, has_motion, has_state] = std::array::from_fn(|_| bits.take_flag());
     out.departed.clear();
-    let left = if has_left { take_departed(bits, was.roster, cluster_bits, &mut out.departed)? } else { 0 };
+    let left = if has_left { take_departed(bits, was.profiles, cluster_bits, &mut out.departed)? } else { 0 };
+    let keeps_members = age != 0 && !has_left && !has_entered;
+    (out.keeps_profiles, out.keeps_motions) = (keeps_members && !has_state, keeps_members && !has_motion);
     set_without(&mut out.places, was.places, left);
-    out.is_same = age != 0 && !(has_left | has_entered | has_motion | has_state);
-    if !out.is_same {
-        out.roster.set_from(was.roster, left);
+    if !out.keeps_profiles {
+        set_without(&mut out.profiles, was.profiles, left);
+    }
+    if !out.keeps_motions {
+        set_without(&mut out.motions, was.motions, left);
     }
     if has_motion {
-        take_motions(bits, &mut out.roster.motions)?;
+        take_motions(bits, &mut out.motions)?;
     }
     if has_state {
-        take_states(bits, &mut out.roster)?;
+        take_states(bits, &mut out.profiles)?;
     }
     if !out.places.is_empty() {
-        let motions = if out.is_same { &was.roster.motions } else { &out.roster.motions };
+        let motions = if out.keeps_motions { was.motions } else { &out.motions };
         take_residuals(bits, motions, &mut out.places, age)?;
     }
     if has_entered {
@@ -111,14 +116,14 @@ fn take_body(bits: &mut BitReader, cluster_bits: u32, was: Told, age: i32, out: 
 
 fn take_departed(
     bits: &mut BitReader,
-    was: &Roster,
+    was: &[Profile],
     cluster_bits: u32,
     departed: &mut Vec<Departure>,
 ) -> Option<u64> {
     let left = bits.take_subset(was.len())?;
     for index in ones(left) {
         let to = bits.take_flag().then(|| bits.take(cluster_bits) as u16);
-        departed.push(Departure { id: was.profiles[index].id, to });
+        departed.push(Departure { id: was[index].id, to });
     }
     Some(left)
 }
@@ -139,10 +144,10 @@ fn take_motion(bits: &mut BitReader, width: u32) -> Option<Motion> {
     Some(Motion { x: x?, y: y? })
 }
 
-fn take_states(bits: &mut BitReader, roster: &mut Roster) -> Option<()> {
-    let changed = bits.take_subset(roster.len())?;
+fn take_states(bits: &mut BitReader, profiles: &mut [Profile]) -> Option<()> {
+    let changed = bits.take_subset(profiles.len())?;
     let width = bits.take(5) + 1;
-    ones(changed).for_each(|index| roster.profiles[index].state = bits.take(width));
+    ones(changed).for_each(|index| profiles[index].state = bits.take(width));
     Some(())
 }
 
@@ -195,7 +200,7 @@ fn take_entered(bits: &mut BitReader, was: &[Position], out: &mut Unpacked) -> O
     let origin = origin_of(was.iter().copied())
         .unwrap_or_else(|| Position { x: bits.take(32) as i32, y: bits.take(32) as i32 });
     let mut sieve = Sieve::default();
-    for profile in &out.roster.profiles {
+    for profile in &out.profiles {
         sieve.is_caught(profile.id);
     }
     for _ in 0..count {
@@ -203,13 +208,13 @@ fn take_entered(bits: &mut BitReader, was: &[Position], out: &mut Unpacked) -> O
         let offset = [bits.take(place_width), bits.take(place_width)].map(unzigzag);
         let motion = take_motion(bits, motion_width)?;
         let (kind, state) = if is_special { (bits.take(8) as u8, bits.take(32)) } else { (0, 0) };
-        let is_twice = sieve.is_caught(id) && out.roster.profiles.iter().any(|profile| profile.id == id);
+        let is_twice = sieve.is_caught(id) && out.profiles.iter().any(|profile| profile.id == id);
         if bits.is_overrun() || is_twice {
             return None;
         }
-        let at = place_at(origin, offset);
-        out.places.push(at);
-        out.roster.push(&Member { id, at, state, motion, kind });
+        out.places.push(place_at(origin, offset));
+        out.profiles.push(Profile { id, state, kind });
+        out.motions.push(motion);
     }
     Some(())
 }

@@ -9,6 +9,7 @@
 
 mod bits;
 mod checksum;
+mod columns;
 mod decode;
 mod encode;
 mod kept;
@@ -16,15 +17,14 @@ mod numbers;
 mod predict;
 mod ranks;
 mod residuals;
-mod roster;
 mod shapes;
 
 use std::ops::RangeInclusive;
 
 pub use checksum::checksum;
+pub use columns::{Profile, Told};
 pub use decode::{BlockError, Unpacked, decode};
 pub use encode::Encoder;
-pub use roster::{Profile, Roster, Told};
 
 use super::Position;
 
