@@ -1,5 +1,7 @@
 //! The baselines that a client keeps: every cluster that it was told of in the last ticks.
 
+use std::sync::Arc;
+
 use super::roster::Roster;
 use crate::wire::block::{
     AGE_TICKS_MAX, BlockError, Departure, Head, MEMBERS_MAX, Told, Unpacked, checksum, decode,
@@ -15,8 +17,8 @@ const FRAME_MEMBERS_MAX: usize = 1_024 * MEMBERS_MAX;
 /// The last ticks, as they were told.
 ///
 /// [`Frames::take_in`] every compact snapshot; where that succeeds, [`Frames::telling`] has what it said.
-/// Memory: 64 times what a snapshot tells, at 8 bytes for each member, and 20 more for each of a cluster when anyone
-/// enters or leaves it, turns, or has a new state: all ticks until then share a roster.
+/// Memory: 64 times what a snapshot tells, at 8 bytes for each member. To that come 20 for each of a cluster, once for
+/// all ticks until anyone enters or leaves it or has a new state; 4 of them anew when anyone turns.
 #[derive(Debug)]
 pub(super) struct Frames {
     frames: Vec<Frame>,
@@ -45,7 +47,7 @@ pub(super) struct Telling<'a> {
 
 impl<'a> Telling<'a> {
     /// Every cluster that it told of.
-    pub(super) fn clusters(&self) -> impl Iterator<Item = (u16, &'a Roster, &'a [Position])> {
+    pub(super) fn clusters(&self) -> impl Iterator<Item = (u16, &'a Arc<Roster>, &'a [Position])> {
         let frame = self.frame;
         frame.clusters.iter().map(|cluster| (cluster.number, &cluster.roster, frame.told(cluster).places))
     }
@@ -72,7 +74,7 @@ struct Cluster {
     /// Where its members' places are.
     start: u32,
     end: u32,
-    roster: Roster,
+    roster: Arc<Roster>,
 }
 
 impl Frame {
@@ -91,7 +93,7 @@ impl Frame {
         cluster.roster.with(&self.places[cluster.start as usize..cluster.end as usize])
     }
 
-    fn push(&mut self, number: u16, roster: Roster, places: &[Position]) {
+    fn push(&mut self, number: u16, roster: Arc<Roster>, places: &[Position]) {
         let start = self.places.len() as u32;
         self.places.extend_from_slice(places);
         self.clusters.push(Cluster { number, previous: 0, start, end: self.places.len() as u32, roster });
@@ -122,13 +124,16 @@ impl Frames {
         }
         let mut frame = std::mem::take(&mut self.frames[place]);
         frame.clear();
-        // About as many as the tick before, and no room for twice as many.
-        frame.places.reserve_exact(self.frames[(place + FRAMES - 1) % FRAMES].places.len());
+        // About as many as the tick before, and a cluster more: not room for twice as many.
+        let before = &self.frames[(place + FRAMES - 1) % FRAMES];
+        frame.places.reserve_exact(before.places.len() + MEMBERS_MAX);
+        frame.clusters.reserve_exact(before.clusters.len() + 1);
         self.departed.clear();
         let decoded = self.decode_all(snapshot, &mut frame);
         match decoded {
             Ok(()) => {
                 frame.tick = Some(tick);
+                frame.places.shrink_to(frame.places.len() + 2 * MEMBERS_MAX);
                 frame.is_complete = !snapshot.is_partial;
                 self.link(&mut frame, tick);
             }
@@ -174,7 +179,7 @@ impl Frames {
         let (mut at, mut told) = (tick, cluster);
         while let Some((earlier, before)) = self.previous(told, at) {
             if !cluster.roster.has_profiles_of(&before.roster) {
-                each_missing(&before.roster, Some(&cluster.roster), tick, on_missing);
+                each_missing(&before.roster, Some(&*cluster.roster), tick, on_missing);
             }
             if earlier.is_complete {
                 break;
@@ -242,7 +247,7 @@ impl Frames {
 }
 
 /// The roster of a cluster when it was told of last.
-fn newest_roster<'a>(frames: &'a [Frame], last_told: &[Tick], cluster: u16) -> Option<&'a Roster> {
+fn newest_roster<'a>(frames: &'a [Frame], last_told: &[Tick], cluster: u16) -> Option<&'a Arc<Roster>> {
     let tick = *last_told.get(usize::from(cluster))?;
     let frame = &frames[tick.0 as usize % FRAMES];
     frame.cluster(cluster).filter(|_| frame.tick == Some(tick)).map(|cluster| &cluster.roster)
@@ -250,8 +255,8 @@ fn newest_roster<'a>(frames: &'a [Frame], last_told: &[Tick], cluster: u16) -> O
 
 /// Everyone of a roster, but for those who stand in a newer one in the same order.
 fn each_missing(was: &Roster, is: Option<&Roster>, since: Tick, on_missing: &mut impl FnMut(Missing)) {
-    let mut stayed = is.map_or(&[][..], |is| &*is.profiles);
-    for profile in &*was.profiles {
+    let mut stayed = is.map_or(&[][..], Roster::profiles);
+    for profile in was.profiles() {
         match stayed.split_first() {
             Some((first, rest)) if first.id == profile.id => stayed = rest,
             _ => on_missing(Missing { id: profile.id, since }),
@@ -261,12 +266,14 @@ fn each_missing(was: &Roster, is: Option<&Roster>, since: Tick, on_missing: &mut
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
     use crate::secret::Secret;
     use crate::wire::SnapshotHeader;
     use crate::wire::block::{Encoder, Member};
 
-    const CLUSTER_BITS: u32 = 4;
+    const CLUSTER_BITS: u32 = 5;
 
     fn members(count: u32, x: i32) -> Vec<Member> {
         let member = |id| Member { id, at: Position { x: x + id as i32, y: -7 }, ..Member::default() };
@@ -383,5 +390,46 @@ mod tests {
             [(4, 50)],
             "named, though known by now to be elsewhere"
         );
+    }
+
+    impl Frames {
+        /// What is allocated for the ticks that are kept, but for the allocator's own part.
+        fn bytes(&self) -> usize {
+            let clusters = || self.frames.iter().flat_map(|frame| &frame.clusters);
+            let rosters: HashMap<_, _> =
+                clusters().map(|cluster| (Arc::as_ptr(&cluster.roster), &*cluster.roster)).collect();
+            let profiles: HashMap<_, _> =
+                rosters.values().map(|roster| (roster.profiles().as_ptr(), roster.profiles())).collect();
+            let of_frame = |frame: &Frame| {
+                frame.places.capacity() * size_of::<Position>()
+                    + frame.clusters.capacity() * size_of::<Cluster>()
+            };
+            self.frames.iter().map(of_frame).sum::<usize>()
+                + rosters.len() * size_of::<Roster>()
+                + profiles.values().map(|profiles| size_of_val(*profiles)).sum::<usize>()
+        }
+    }
+
+    #[test]
+    fn a_thousand_players_take_less_than_ten_bytes_each_for_a_tick() {
+        let (draw, mut frames) = (Secret::from_seed(5), Frames::new());
+        let mut clusters: Vec<Vec<Member>> = (0..20).map(|_| members(50, 0)).collect();
+        for tick in 1..=100_u64 {
+            let mut blocks = Vec::new();
+            for (number, is) in clusters.iter_mut().enumerate() {
+                let was = is.clone();
+                let drawn = draw.number(tick << 8 | number as u64);
+                is.iter_mut().for_each(|member| member.at.x += (drawn >> (member.id % 64) & 3) as i32);
+                if drawn.is_multiple_of(40) {
+                    is[(drawn >> 8) as usize % 50].motion.x += 1;
+                }
+                let (age, was) = if tick == 1 { (0, &[][..]) } else { (1, &was[..]) };
+                blocks.extend(block(number as u16, age, was, is));
+            }
+            let snapshot = snapshot(tick, &blocks);
+            assert_eq!(frames.take_in(&snapshot), Ok(true));
+        }
+        let each = frames.bytes() as f64 / (1_000 * FRAMES) as f64;
+        assert!(each < 10.0, "{each} bytes");
     }
 }

@@ -1,6 +1,7 @@
 //! Who is known, and where that stands: nearly all in their clusters, just as these were told last.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::known::{KnownPlayer, KnownWorld};
 use super::roster::Roster;
@@ -17,6 +18,8 @@ use crate::wire::{Player, Position, Tick};
 pub(super) struct Table {
     /// By number.
     camps: Vec<Camp>,
+    /// The roster of clusters that nothing is known of.
+    nobody: Arc<Roster>,
     strays: Vec<Stray>,
     places: HashMap<u32, Place, HashState>,
     /// Whether anybody asks where players are between ticks.
@@ -32,12 +35,12 @@ enum Place {
 }
 
 /// A cluster as it was told last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Camp {
     told: Tick,
     /// The newest tick whose places the trails have.
     sampled: Tick,
-    roster: Roster,
+    roster: Arc<Roster>,
     positions: Vec<Position>,
     /// Whose place this is, the first by the lowest bit. Of others something newer was told elsewhere, or they are
     /// not known.
@@ -58,7 +61,13 @@ type TrailOf = Option<Box<Trail>>;
 
 impl Table {
     pub(super) fn new(state: HashState, has_trails: bool) -> Self {
-        Self { camps: Vec::new(), strays: Vec::new(), places: HashMap::with_hasher(state), has_trails }
+        Self {
+            camps: Vec::new(),
+            nobody: Arc::default(),
+            strays: Vec::new(),
+            places: HashMap::with_hasher(state),
+            has_trails,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -99,13 +108,13 @@ impl Table {
     pub(super) fn settle(
         &mut self,
         number: u16,
-        roster: &Roster,
+        roster: &Arc<Roster>,
         positions: &[Position],
         told: Tick,
         spacing: u64,
     ) -> u64 {
         if self.camps.len() <= usize::from(number) {
-            self.camps.resize_with(usize::from(number) + 1, Camp::default);
+            self.camps.resize_with(usize::from(number) + 1, || Camp::new(&self.nobody));
         }
         if self.camps[usize::from(number)].told >= told {
             let members = positions.iter().enumerate();
@@ -126,9 +135,15 @@ impl Table {
     /// Takes in what was told of a player. False if it is not known.
     pub(super) fn tell(&mut self, news: &KnownPlayer, spacing: u64) -> bool {
         let Some(&place) = self.places.get(&news.player.client_id) else { return false };
-        if self.told_at(place) < news.told {
-            let trail = self.vacate(news.player.client_id, place).onward(spacing);
-            self.stray(Stray { known: *news, trail });
+        if self.told_at(place) >= news.told {
+            return true;
+        }
+        if let Place::Astray(row) = place {
+            self.strays[row as usize].renew(news, spacing);
+        } else {
+            let mut stray = self.vacate(news.player.client_id, place);
+            stray.renew(news, spacing);
+            self.stray(stray);
         }
         true
     }
@@ -136,7 +151,7 @@ impl Table {
     /// Takes in a player who is not known, if there is room.
     pub(super) fn insert(&mut self, news: &KnownPlayer) {
         if self.len() < KnownWorld::PLAYERS_MAX {
-            let trail = self.has_trails.then(|| Box::default());
+            let trail = self.has_trails.then(Box::default);
             self.stray(Stray { known: *news, trail });
         }
     }
@@ -153,10 +168,10 @@ impl Table {
 
     /// Forgets everyone who was told for another tick than those to be kept.
     pub(super) fn retain(&mut self, is_kept: impl Fn(Tick) -> bool) {
-        for camp in self.camps.iter_mut().filter(|camp| !is_kept(camp.told)) {
-            let ids = ones(camp.here).map(|index| camp.roster.profiles[index].id);
+        for camp in self.camps.iter_mut().filter(|camp| camp.told > Tick(0) && !is_kept(camp.told)) {
+            let ids = ones(camp.here).map(|index| camp.roster.profiles()[index].id);
             ids.for_each(|id| _ = self.places.remove(&id));
-            *camp = Camp::default();
+            *camp = Camp::new(&self.nobody);
         }
         for row in (0..self.strays.len()).rev() {
             let KnownPlayer { told, player, .. } = self.strays[row].known;
@@ -177,18 +192,19 @@ impl Table {
 /// From place to place.
 impl Table {
     /// Gives a cluster a new roster. Whoever was here and is on it stays, all others are astray.
-    fn enroll(&mut self, number: u16, roster: &Roster, spacing: u64) {
-        let trails = if self.has_trails { roster.profiles.len() } else { 0 };
+    fn enroll(&mut self, number: u16, roster: &Arc<Roster>, spacing: u64) {
+        let trails = if self.has_trails { roster.profiles().len() } else { 0 };
         let trails = std::iter::repeat_with(|| None).take(trails).collect();
-        let new = Camp { roster: roster.clone(), trails, ..Camp::default() };
+        let new = Camp { trails, ..Camp::new(roster) };
         let mut was = std::mem::replace(&mut self.camps[usize::from(number)], new);
         let mut next = 0;
         for index in ones(was.here) {
-            let member = was.leave(index);
+            let mut member = was.leave(index);
             match index_of(roster, member.known.player.client_id, next) {
                 Some(at) => {
                     next = at + 1;
-                    self.camps[usize::from(number)].seat(at, member.onward(spacing));
+                    member.sample(spacing);
+                    self.camps[usize::from(number)].seat(at, member.trail);
                 }
                 None => self.stray(member),
             }
@@ -201,8 +217,9 @@ impl Table {
         let news = self.camps[usize::from(number)].known(index);
         let Some(&place) = self.places.get(&news.player.client_id) else { return false };
         if self.told_at(place) < news.told {
-            let trail = self.vacate(news.player.client_id, place).onward(spacing);
-            self.camps[usize::from(number)].seat(index, trail);
+            let mut before = self.vacate(news.player.client_id, place);
+            before.sample(spacing);
+            self.camps[usize::from(number)].seat(index, before.trail);
             self.places.insert(news.player.client_id, Place::Camp { number, near: index as u8 });
         }
         true
@@ -232,6 +249,18 @@ impl Table {
 }
 
 impl Camp {
+    /// A cluster that is still to be told.
+    fn new(roster: &Arc<Roster>) -> Self {
+        Self {
+            told: Tick(0),
+            sampled: Tick(0),
+            roster: Arc::clone(roster),
+            positions: Vec::new(),
+            here: 0,
+            trails: Vec::new(),
+        }
+    }
+
     fn known(&self, index: usize) -> KnownPlayer {
         known(&self.roster, index, self.positions[index], self.told)
     }
@@ -241,13 +270,13 @@ impl Camp {
     }
 
     /// The same members, as they are now.
-    fn renew(&mut self, roster: &Roster, positions: &[Position], told: Tick, spacing: u64) {
+    fn renew(&mut self, roster: &Arc<Roster>, positions: &[Position], told: Tick, spacing: u64) {
         if self.told.since(self.sampled) >= spacing && !self.trails.is_empty() {
             self.sample(spacing);
         }
         self.told = told;
-        if !self.roster.is(roster) {
-            self.roster = roster.clone();
+        if !Arc::ptr_eq(&self.roster, roster) {
+            self.roster = Arc::clone(roster);
         }
         self.positions.clear();
         self.positions.extend_from_slice(positions);
@@ -288,25 +317,28 @@ impl Stray {
         (self.known, self.trail.as_deref())
     }
 
-    /// The trail up to this place, for there is a newer one.
-    fn onward(self, spacing: u64) -> TrailOf {
-        let mut trail = self.trail;
-        if let Some(trail) = &mut trail {
+    fn renew(&mut self, news: &KnownPlayer, spacing: u64) {
+        self.sample(spacing);
+        self.known = *news;
+    }
+
+    /// Has the trail reach to this place, for there is a newer one.
+    fn sample(&mut self, spacing: u64) {
+        if let Some(trail) = &mut self.trail {
             trail.push(&self.known, spacing);
         }
-        trail
     }
 }
 
 /// What a cluster tells of a member.
 pub(super) fn known(roster: &Roster, index: usize, at: Position, told: Tick) -> KnownPlayer {
-    let Profile { id: client_id, state, kind } = roster.profiles[index];
-    KnownPlayer { player: Player { client_id, at, state }, told, motion: roster.motions[index], kind }
+    let Profile { id: client_id, state, kind } = roster.profiles()[index];
+    KnownPlayer { player: Player { client_id, at, state }, told, motion: roster.motions()[index], kind }
 }
 
 /// Where a member is in the order; it is likely to be the one at `next`.
 fn index_of(roster: &Roster, id: u32, next: usize) -> Option<usize> {
-    let (before, after) = roster.profiles.split_at(next.min(roster.profiles.len()));
+    let (before, after) = roster.profiles().split_at(next.min(roster.profiles().len()));
     let is_it = |profile: &Profile| profile.id == id;
     after.iter().position(is_it).map(|index| before.len() + index).or_else(|| before.iter().position(is_it))
 }
@@ -324,4 +356,79 @@ fn ones_below(n: usize) -> u64 {
 
 fn set_of(flags: impl Iterator<Item = bool>) -> u64 {
     flags.enumerate().fold(0, |set, (index, flag)| set | u64::from(flag) << index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+    use crate::wire::block::{Motion, Unpacked};
+
+    const SPACING: u64 = 2;
+
+    /// A few of thirty players, in an order of their own.
+    fn roster(number: u64) -> Arc<Roster> {
+        let (mut block, first) = (Unpacked::new(), number % 30);
+        for step in 0..number >> 8 & 15 {
+            let id = ((first + step * 7) % 30) as u32;
+            block.profiles.push(Profile { id, state: (number >> 16 & 1) as u32, kind: 0 });
+            block.motions.push(Motion { x: (number >> 17 & 1) as i16, y: 0 });
+        }
+        Roster::of(&block, None, || None)
+    }
+
+    /// Everyone by id, told of once.
+    fn listed(table: &Table) -> Vec<KnownPlayer> {
+        let mut all: Vec<_> = table.all_traced().map(|(known, _)| known).collect();
+        all.sort_unstable_by_key(|known| known.player.client_id);
+        assert!(all.windows(2).all(|pair| pair[0].player.client_id < pair[1].player.client_id));
+        assert!(
+            all.iter().all(|known| table.traced(known.player.client_id).is_some_and(|one| one.0 == *known))
+        );
+        assert_eq!(all.len(), table.len());
+        all
+    }
+
+    #[test]
+    fn everyone_is_as_the_newest_telling_has_it_whatever_is_told_of_whom() {
+        let draw = Secret::from_seed(9);
+        for has_trails in [false, true] {
+            let mut table = Table::new(draw.hash_state(), has_trails);
+            let mut model = std::collections::BTreeMap::new();
+            let mut rosters: Vec<_> = (0..4).map(|_| roster(0)).collect();
+            for step in 1..20_000 {
+                let number = draw.number(step);
+                let cluster = (number & 3) as usize;
+                let told = Tick((step / 3 + 10).saturating_sub(number >> 20 & 7));
+                if (number >> 24).is_multiple_of(3) {
+                    rosters[cluster] = roster(number >> 32);
+                }
+                let roster = Arc::clone(&rosters[cluster]);
+                let at = |index| Position { x: step as i32, y: index as i32 };
+                let places: Vec<_> = (0..roster.profiles().len()).map(at).collect();
+                let unknown = table.settle(cluster as u16, &roster, &places, told, SPACING);
+                for (index, &at) in places.iter().enumerate() {
+                    let news = known(&roster, index, at, told);
+                    let before = model.get(&news.player.client_id).copied();
+                    assert_eq!(before.is_none(), unknown >> index & 1 == 1, "step {step}");
+                    if before.is_none() {
+                        table.insert(&news);
+                    }
+                    if before.is_none_or(|before: KnownPlayer| before.told < told) {
+                        model.insert(news.player.client_id, news);
+                    }
+                }
+                let gone = (number >> 40) as u32 % 30;
+                table.remove_older(gone, told);
+                if model.get(&gone).is_some_and(|known| known.told < told) {
+                    model.remove(&gone);
+                }
+                if step.is_multiple_of(50) {
+                    table.retain(|told| told.0 + 12 > step / 3);
+                    model.retain(|_, known| known.told.0 + 12 > step / 3);
+                }
+                assert_eq!(listed(&table), model.values().copied().collect::<Vec<_>>(), "step {step}");
+            }
+        }
+    }
 }
