@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use field::Field;
-use tickcast::wire::block::{self, Encoder, Head, Member, Unpacked};
+use tickcast::wire::Position;
+use tickcast::wire::block::{self, Encoder, Head, Member, Motion, Profile, Told, Unpacked};
 use walk::Movement;
 
 #[path = "../examples/tables/field.rs"]
@@ -75,14 +76,17 @@ fn decode(c: &mut Criterion, name: &str, encoder: &mut Encoder, pairs: &[Pair]) 
     let encoded = pairs.iter().map(|pair| {
         let mut bytes = Vec::new();
         encode(encoder, pair, &mut bytes);
-        (bytes, &pair.was[..])
+        let places: Vec<Position> = pair.was.iter().map(|member| member.at).collect();
+        let motions: Vec<Motion> = pair.was.iter().map(|member| member.motion).collect();
+        (bytes, pair.was.iter().map(Member::profile).collect::<Vec<Profile>>(), motions, places)
     });
     let encoded: Vec<_> = encoded.collect();
     let mut unpacked = Unpacked::new();
     let mut next = encoded.iter().cycle();
     c.bench_function(&format!("block decode/{name}"), |b| {
         b.iter(|| {
-            let (bytes, was) = next.next().expect("it goes around");
+            let (bytes, profiles, motions, places) = next.next().expect("it goes around");
+            let was = Told { profiles, motions, places };
             black_box(block::decode(bytes, CLUSTER_BITS, |_| Some(was), &mut unpacked)).expect("a block");
         });
     });

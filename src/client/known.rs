@@ -4,10 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::frames::{Missing, Telling};
-use super::table::Table;
+use super::table::{Table, known, ones};
 use super::trail::{self, RenderTime, Sample, Trail};
 use crate::secret::{HashState, Secret};
-use crate::wire::block::{Member, Motion};
+use crate::wire::block::Motion;
 use crate::wire::{PlainSnapshot, Player, SnapshotHeader, Tick};
 
 /// A player as it was when the client was last told of it.
@@ -81,13 +81,13 @@ impl KnownWorld {
     }
 
     /// The player known by `client_id`.
-    pub fn player(&self, client_id: u32) -> Option<&KnownPlayer> {
-        self.table.row(client_id)
+    pub fn player(&self, client_id: u32) -> Option<KnownPlayer> {
+        self.table.traced(client_id).map(|(known, _)| known)
     }
 
     /// All of them, in no particular order.
-    pub fn players(&self) -> impl ExactSizeIterator<Item = &KnownPlayer> {
-        self.table.rows().iter()
+    pub fn players(&self) -> impl Iterator<Item = KnownPlayer> {
+        self.table.all_traced().map(|(known, _)| known)
     }
 
     /// Where a player is shown at a time, in units; [`super::Client::render_time`] gives one to ask for.
@@ -103,30 +103,31 @@ impl KnownWorld {
     /// Where [`super::ClientConfig::interpolation`] is `None`, only the newest place is kept. `None` if the player is
     /// not known.
     pub fn position_at(&self, client_id: u32, time: RenderTime) -> Option<[f64; 2]> {
-        self.shown(self.table.place_of(client_id)?, time).map(|(_, at)| at)
+        let (known, trail) = self.table.traced(client_id)?;
+        Some(self.shown(&known, trail, time))
     }
 
     /// Everyone, and where each is shown at a time, as [`KnownWorld::position_at`] has it; in no particular order.
-    pub fn positions_at(&self, time: RenderTime) -> impl Iterator<Item = (&KnownPlayer, [f64; 2])> {
-        (0..self.len()).filter_map(move |place| self.shown(place, time))
+    pub fn positions_at(&self, time: RenderTime) -> impl Iterator<Item = (KnownPlayer, [f64; 2])> {
+        self.table.all_traced().map(move |(known, trail)| (known, self.shown(&known, trail, time)))
     }
 
-    fn shown(&self, place: usize, time: RenderTime) -> Option<(&KnownPlayer, [f64; 2])> {
-        let (known, trail) = self.table.traced(place)?;
-        let newest = [Sample::from(known)];
-        let samples = trail.map_or(&newest[..], Trail::samples);
-        let at = trail::position_at(samples, time, Self::ONWARD_NS / self.period_ns as f64);
-        Some((known, at))
+    fn shown(&self, known: &KnownPlayer, trail: Option<&Trail>, time: RenderTime) -> [f64; 2] {
+        let onward_ticks_max = Self::ONWARD_NS / self.period_ns as f64;
+        match trail {
+            Some(trail) => trail::position_at(trail.and(known).as_slice(), time, onward_ticks_max),
+            None => trail::position_at(&[Sample::from(known)], time, onward_ticks_max),
+        }
     }
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.table.rows().len()
+        self.table.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.table.rows().is_empty()
+        self.table.len() == 0
     }
 
     /// The newest tick it has been told of.
@@ -148,7 +149,9 @@ impl KnownWorld {
         snapshot.gone.iter().for_each(|id| self.on_gone(*id, told));
         for &player in &snapshot.players {
             let known = KnownPlayer { player, told, motion: Motion::REST, kind: 0 };
-            self.on_told(Table::NOWHERE, &known);
+            if !self.table.tell(&known, self.spacing) {
+                self.on_newcomer(&known);
+            }
         }
         self.tidy_after(&snapshot.header, snapshot.players.len());
     }
@@ -156,21 +159,22 @@ impl KnownWorld {
     /// Takes in whom a compact snapshot told of, and who departed from its cluster. Who moved to another stays where
     /// it was until that is told.
     pub(super) fn take_in_members(&mut self, header: &SnapshotHeader, telling: Telling<'_>) {
-        let told = header.tick;
+        let (told, members) = (header.tick, telling.members);
         self.newest = self.newest.max(told);
         telling.departed.iter().filter(|left| left.to.is_none()).for_each(|gone| self.on_gone(gone.id, told));
-        for (member, hint) in telling.members.iter().zip(telling.hints) {
-            *hint = self.on_told(*hint, &known(member, told));
+        for (number, roster, places) in telling.clusters() {
+            let unknown = self.table.settle(number, roster, places, told, self.spacing);
+            ones(unknown).for_each(|index| self.on_newcomer(&known(roster, index, places[index], told)));
         }
-        self.drop_awaited(await_for(header, telling.members.len(), self.period_ns));
-        self.tidy_after(header, telling.members.len());
+        self.drop_awaited(await_for(header, members, self.period_ns));
+        self.tidy_after(header, members);
     }
 
     /// Someone is no longer where it was told to be. A player who left while the acknowledgement of its entering was
     /// on its way is named nowhere: the server starts from a baseline without it.
     pub(super) fn on_missing(&mut self, missing: Missing) {
-        let Missing { id, hint, since } = missing;
-        let is_told_of_since = self.table.row_near(hint, id).is_none_or(|known| known.told >= since);
+        let Missing { id, since } = missing;
+        let is_told_of_since = self.table.told(id).is_none_or(|told| told >= since);
         if !is_told_of_since && self.awaited.len() < Self::PLAYERS_MAX {
             self.awaited.push_back((since, id));
         }
@@ -180,7 +184,7 @@ impl KnownWorld {
         while let Some(&(since, id)) = self.awaited.front().filter(|front| self.newest.since(front.0) > ticks)
         {
             self.awaited.pop_front();
-            if self.table.row(id).is_some_and(|known| known.told < since) {
+            if self.table.told(id).is_some_and(|told| told < since) {
                 self.on_gone(id, since);
             }
         }
@@ -200,34 +204,19 @@ impl KnownWorld {
         }
     }
 
-    /// Takes in what was told of a player whose row may be at `hint`; says where it is.
-    #[inline(always)]
-    fn on_told(&mut self, hint: u32, news: &KnownPlayer) -> u32 {
-        match self.table.renew(hint, news, self.spacing) {
-            Table::NOWHERE => self.on_newcomer(news),
-            place => place,
+    fn on_newcomer(&mut self, news: &KnownPlayer) {
+        if self.gone.get(&news.player.client_id).is_none_or(|gone| *gone < news.told) {
+            self.table.insert(news);
         }
-    }
-
-    #[cold]
-    fn on_newcomer(&mut self, news: &KnownPlayer) -> u32 {
-        let gone = self.gone.get(&news.player.client_id);
-        if gone.is_some_and(|gone| *gone >= news.told) { Table::NOWHERE } else { self.table.insert(news) }
     }
 
     /// Forgets whom it has not been told of for so many ticks.
     fn tidy(&mut self, forget_after: u64) {
         let newest = self.newest;
-        self.table.retain(|known| newest.since(known.told) <= forget_after);
+        self.table.retain(|told| newest.since(told) <= forget_after);
         self.gone.retain(|_, told| newest.since(*told) <= forget_after);
         self.next_tidy = Tick(newest.0.saturating_add(forget_after / 8 + 1));
     }
-}
-
-#[inline(always)]
-fn known(member: &Member, told: Tick) -> KnownPlayer {
-    let Member { id: client_id, at, state, motion, kind } = *member;
-    KnownPlayer { player: Player { client_id, at, state }, told, motion, kind }
 }
 
 /// In ticks: two seconds, or twice the time in which a full turn through all players may take.
@@ -246,7 +235,9 @@ fn await_for(header: &SnapshotHeader, told: usize, period_ns: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Position;
+    use crate::client::frames::Frames;
+    use crate::wire::block::{Encoder, Head, Member};
+    use crate::wire::{CompactSnapshot, Position};
 
     const PERIOD_NS: u64 = 100_000_000;
 
@@ -293,14 +284,24 @@ mod tests {
         let mut world = world();
         told(&mut world, 10, &[(1, 1), (2, 1), (3, 1)], &[]);
         for id in [2, 3] {
-            world.on_missing(Missing { id, hint: Table::NOWHERE, since: Tick(11) });
+            world.on_missing(Missing { id, since: Tick(11) });
         }
         let header = |tick| SnapshotHeader { tick: Tick(tick), players: 3, ..SnapshotHeader::default() };
         let mut take_in = |tick, ids: &[u32]| {
+            let mut encoded = Vec::new();
             let members: Vec<Member> = ids.iter().map(|&id| Member { id, ..Member::default() }).collect();
-            let mut hints = vec![Table::NOWHERE; ids.len()];
-            let telling = Telling { members: &members, hints: &mut hints, departed: &[] };
-            world.take_in_members(&header(tick), telling);
+            let head = Head { cluster: tick as u16, age: 0 };
+            Encoder::new().encode(head, 8, &[], &members, |_| None, &mut encoded);
+            let (mut frames, header) = (Frames::new(), header(tick));
+            let snapshot = CompactSnapshot {
+                header,
+                cluster_bits: 8,
+                is_partial: false,
+                checksum: None,
+                blocks: &encoded,
+            };
+            frames.take_in(&snapshot).unwrap();
+            world.take_in_members(&header, frames.telling(header.tick));
             (x_of(&world, 2).is_some(), x_of(&world, 3).is_some())
         };
         assert_eq!(take_in(15, &[1, 3]), (true, true));
@@ -314,7 +315,7 @@ mod tests {
     fn no_more_are_waited_for_than_are_known() {
         let mut world = world();
         told(&mut world, 10, &[(1, 1)], &[]);
-        let missing = Missing { id: 1, hint: 0, since: Tick(11) };
+        let missing = Missing { id: 1, since: Tick(11) };
         (0..=KnownWorld::PLAYERS_MAX).for_each(|_| world.on_missing(missing));
         assert_eq!(world.awaited.len(), KnownWorld::PLAYERS_MAX);
     }

@@ -5,6 +5,7 @@
 mod clock;
 mod frames;
 mod known;
+mod roster;
 mod table;
 mod trail;
 
@@ -365,7 +366,7 @@ impl Client {
                 }
                 let telling = self.frames.telling(compact.header.tick);
                 self.blocks.bytes += compact.blocks.len() as u64;
-                self.blocks.players += telling.members.len() as u64;
+                self.blocks.players += telling.members as u64;
                 self.world.take_in_members(&compact.header, telling);
                 self.frames.missing(compact.header.tick, |missing| self.world.on_missing(missing));
             }

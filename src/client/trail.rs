@@ -41,19 +41,19 @@ impl From<&KnownPlayer> for Sample {
     }
 }
 
-/// The last places that a player was told to be at, the newest among them always.
-#[derive(Debug)]
+/// Places that a player was told to be at before the newest, which is not among them.
+#[derive(Debug, Default)]
 pub(super) struct Trail {
-    samples: [Sample; SAMPLES],
-    len: usize,
+    /// A ring.
+    samples: [Sample; SAMPLES - 1],
+    /// How many have been kept so far.
+    kept: usize,
 }
 
-impl From<&KnownPlayer> for Trail {
-    fn from(known: &KnownPlayer) -> Self {
-        let mut samples = [Sample::default(); SAMPLES];
-        samples[0] = Sample::from(known);
-        Self { samples, len: 1 }
-    }
+/// A trail and the newest place, ascending by their ticks.
+pub(super) struct Samples {
+    all: [Sample; SAMPLES],
+    len: usize,
 }
 
 impl Trail {
@@ -62,20 +62,28 @@ impl Trail {
         (2 * delay_ns).div_ceil(period_ns.max(1)).div_ceil(SAMPLES as u64 - 2).max(1)
     }
 
-    /// Takes in a newer place. It replaces the newest, as long as that is too near to the one before.
-    pub(super) fn push(&mut self, known: &KnownPlayer, spacing: u64) {
-        let newest = self.len - 1;
-        let is_near = newest > 0 && self.samples[newest].tick.since(self.samples[newest - 1].tick) < spacing;
-        if !is_near && self.len == SAMPLES {
-            self.samples.copy_within(1.., 0);
-        } else if !is_near {
-            self.len += 1;
+    /// Keeps what was the newest place, now that there is a newer one, unless it is too near to the one before.
+    pub(super) fn push(&mut self, was: &KnownPlayer, spacing: u64) {
+        let last = self.kept.checked_sub(1).map(|last| self.samples[last % self.samples.len()].tick);
+        if last.is_none_or(|last| was.told.since(last) >= spacing) {
+            self.samples[self.kept % self.samples.len()] = Sample::from(was);
+            self.kept += 1;
         }
-        self.samples[self.len - 1] = Sample::from(known);
     }
 
-    pub(super) fn samples(&self) -> &[Sample] {
-        &self.samples[..self.len]
+    /// With the newest place.
+    pub(super) fn and(&self, newest: &KnownPlayer) -> Samples {
+        let (mut all, len) = ([Sample::from(newest); SAMPLES], self.kept.min(self.samples.len()));
+        for (sample, kept) in all.iter_mut().zip(self.kept - len..self.kept) {
+            *sample = self.samples[kept % self.samples.len()];
+        }
+        Samples { all, len: len + 1 }
+    }
+}
+
+impl Samples {
+    pub(super) fn as_slice(&self) -> &[Sample] {
+        &self.all[..self.len]
     }
 }
 
@@ -133,14 +141,15 @@ mod tests {
         KnownPlayer { player, told: Tick(tick), motion, kind: 0 }
     }
 
-    fn trail(spacing: u64, told: &[KnownPlayer]) -> Trail {
-        let mut trail = Trail::from(&told[0]);
-        told[1..].iter().for_each(|known| trail.push(known, spacing));
-        trail
+    fn trail(spacing: u64, told: &[KnownPlayer]) -> Samples {
+        let (newest, before) = told.split_last().expect("some");
+        let mut trail = Trail::default();
+        before.iter().for_each(|known| trail.push(known, spacing));
+        trail.and(newest)
     }
 
-    fn at(trail: &Trail, tick: u64, fraction: f64) -> [f64; 2] {
-        position_at(trail.samples(), RenderTime { tick: Tick(tick), fraction }, 7.5)
+    fn at(samples: &Samples, tick: u64, fraction: f64) -> [f64; 2] {
+        position_at(samples.as_slice(), RenderTime { tick: Tick(tick), fraction }, 7.5)
     }
 
     #[test]
@@ -164,7 +173,7 @@ mod tests {
             let told: Vec<KnownPlayer> = (1_000..3_000).map(|tick| known(tick, 7, 0)).collect();
             for end in 2_000..2_100 {
                 let trail = trail(spacing, &told[..end - 1_000]);
-                let (oldest, newest) = (trail.samples()[0].tick, trail.samples()[SAMPLES - 1].tick);
+                let (oldest, newest) = (trail.all[0].tick, trail.all[SAMPLES - 1].tick);
                 assert_eq!(newest, Tick(end as u64 - 1), "the newest is always there");
                 assert!(newest.since(oldest) * period_ms >= 2 * delay_ms, "{delay_ms} at {period_ms}");
             }
@@ -186,7 +195,7 @@ mod tests {
         assert_eq!(at(&jump, 11, 0.9), [0.0, 0.0], "it stays until it has jumped");
         assert_eq!(at(&jump, 12, 0.0)[0], 641.0);
         let fast = trail(1, &[known(10, 0, 80), known(12, 2 * 5 * 64, 80)]);
-        assert_eq!(at(&fast, 11, 0.0)[0], 320.0, "it may be that fast: {:?}", fast.samples());
+        assert_eq!(at(&fast, 11, 0.0)[0], 320.0, "it may be that fast: {:?}", fast.as_slice());
         let starts = trail(1, &[known(10, 0, 0), known(11, 30, 0)]);
         assert_eq!(at(&starts, 10, 0.5)[0], 15.0, "nor has one who starts from rest");
     }

@@ -64,8 +64,8 @@ pub struct SeenPlayer {
     pub told: Tick,
 }
 
-impl From<&KnownPlayer> for SeenPlayer {
-    fn from(known: &KnownPlayer) -> Self {
+impl From<KnownPlayer> for SeenPlayer {
+    fn from(known: KnownPlayer) -> Self {
         let player = known.player;
         let Position { x, y } = player.at;
         Self { client_id: player.client_id, x, y, state: player.state, told: known.told }

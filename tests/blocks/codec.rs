@@ -2,10 +2,11 @@
 
 use tickcast::wire::Position;
 use tickcast::wire::block::{
-    BLOCK_BYTES_MAX, BlockError, Departure, Encoder, Head, MEMBERS_MAX, Member, Motion, Unpacked, decode,
+    BLOCK_BYTES_MAX, BlockError, Departure, Encoder, Head, MEMBERS_MAX, Member, Motion, Unpacked,
 };
 
 use crate::walk::Draw;
+use crate::whole::decoded;
 
 const CLUSTER_BITS: u32 = 9;
 
@@ -90,8 +91,8 @@ fn what_is_decoded_is_what_was_encoded() {
         let len = bytes.len();
         assert!(len <= BLOCK_BYTES_MAX, "round {round}: {len} bytes");
         bytes.extend([0xFF; 5]);
-        assert_eq!(decode(&bytes, CLUSTER_BITS, |_| Some(&was), &mut out), Ok((head, len)), "round {round}");
-        assert_eq!(out.members, is, "round {round}");
+        let read = decoded(&bytes, CLUSTER_BITS, Some(&was), &mut out);
+        assert_eq!(read, Ok((head, len, is.clone())), "round {round}");
         let left = was.iter().map(|old| old.id).filter(|id| is.iter().all(|new| new.id != *id));
         let departed: Vec<Departure> = left.map(|id| Departure { id, to: destination(id) }).collect();
         assert_eq!(out.departed, departed, "round {round}");
@@ -108,8 +109,8 @@ fn the_first_so_many_members_are_a_baseline_and_a_block_too() {
         let stayed = was[..known].iter().filter(|old| is.iter().any(|new| new.id == old.id)).count();
         let told = stayed + draw.below((is.len() - stayed) as u64 + 1) as usize;
         let bytes = encoded(&mut encoder, Head { cluster: 1, age: 3 }, &was[..known], &is[..told]);
-        decode(&bytes, CLUSTER_BITS, |_| Some(&was[..known]), &mut out).unwrap();
-        assert_eq!(out.members, is[..told]);
+        let (.., members) = decoded(&bytes, CLUSTER_BITS, Some(&was[..known]), &mut out).unwrap();
+        assert_eq!(members, is[..told]);
     }
 }
 
@@ -128,8 +129,8 @@ fn the_longest_blocks_fit() {
         let is: Vec<Member> = (1 + 64 - kept..=64 + 64 - kept).map(|id| wild(id, -1)).collect();
         let bytes = encoded(&mut encoder, Head { cluster: 511, age: 63 }, &was, &is);
         assert!((1_200..=BLOCK_BYTES_MAX).contains(&bytes.len()), "{} bytes", bytes.len());
-        decode(&bytes, CLUSTER_BITS, |_| Some(&was), &mut out).unwrap();
-        assert_eq!(out.members, is);
+        let (.., members) = decoded(&bytes, CLUSTER_BITS, Some(&was), &mut out).unwrap();
+        assert_eq!(members, is);
     }
 }
 
@@ -157,8 +158,8 @@ fn who_leaves_and_comes_back_is_a_newcomer() {
     for ids in [&[2, 3, 1][..], &[3, 1], &[2, 1], &[], &[9, 8, 1]] {
         let is = players(ids);
         let bytes = encoded(&mut Encoder::new(), Head { cluster: 0, age: 1 }, &was, &is);
-        decode(&bytes, CLUSTER_BITS, |_| Some(&was), &mut out).unwrap();
-        assert_eq!(out.members, is);
+        let (.., members) = decoded(&bytes, CLUSTER_BITS, Some(&was), &mut out).unwrap();
+        assert_eq!(members, is);
     }
 }
 
@@ -170,7 +171,7 @@ fn a_cut_block_is_refused() {
         let is = next(&mut draw, &was);
         let bytes = encoded(&mut encoder, Head { cluster: 1, age: 5 }, &was, &is);
         for len in 0..bytes.len() {
-            let read = decode(&bytes[..len], CLUSTER_BITS, |_| Some(&was), &mut out);
+            let read = decoded(&bytes[..len], CLUSTER_BITS, Some(&was), &mut out);
             assert!(
                 matches!(read, Err(BlockError::Short | BlockError::Malformed)),
                 "{len} of {}",
@@ -196,10 +197,11 @@ fn hostile_bytes_neither_panic_nor_grow() {
                 bytes[bit / 8] ^= 1 << (bit % 8);
             }
         }
-        if let Ok((_, len)) = decode(&bytes, round % 18, |_| Some(&was), &mut out) {
+        if let Ok((_, len, _)) = decoded(&bytes, round % 18, Some(&was), &mut out) {
             assert!(len <= bytes.len());
         }
-        assert!(out.members.capacity() == MEMBERS_MAX && out.departed.capacity() == MEMBERS_MAX, "{round}");
+        let capacities = [out.places.capacity(), out.profiles.capacity(), out.departed.capacity()];
+        assert_eq!(capacities, [MEMBERS_MAX; 3], "{round}");
     }
 }
 
@@ -207,7 +209,7 @@ fn hostile_bytes_neither_panic_nor_grow() {
 fn no_block_holds_an_id_twice() {
     let (mut encoder, mut out) = (Encoder::new(), Unpacked::new());
     let bytes = encoded(&mut encoder, Head { cluster: 0, age: 0 }, &[], &players(&[5, 6, 5]));
-    assert_eq!(decode(&bytes, CLUSTER_BITS, |_| None, &mut out), Err(BlockError::Malformed));
+    assert_eq!(decoded(&bytes, CLUSTER_BITS, None, &mut out), Err(BlockError::Malformed));
 }
 
 #[test]
@@ -215,7 +217,7 @@ fn padding_is_zeros() {
     let was = players(&[1, 2]);
     let mut bytes = encoded(&mut Encoder::new(), Head { cluster: 7, age: 2 }, &was, &was);
     *bytes.last_mut().unwrap() |= 0x80;
-    let read = decode(&bytes, CLUSTER_BITS, |_| Some(&was), &mut Unpacked::new());
+    let read = decoded(&bytes, CLUSTER_BITS, Some(&was), &mut Unpacked::new());
     assert_eq!(read, Err(BlockError::Malformed));
 }
 
@@ -223,7 +225,7 @@ fn padding_is_zeros() {
 fn a_missing_baseline_is_named() {
     let was = players(&[1]);
     let bytes = encoded(&mut Encoder::new(), Head { cluster: 7, age: 2 }, &was, &was);
-    let read = decode(&bytes, CLUSTER_BITS, |_| None, &mut Unpacked::new());
+    let read = decoded(&bytes, CLUSTER_BITS, None, &mut Unpacked::new());
     assert_eq!(read, Err(BlockError::NoBaseline));
 }
 
@@ -231,13 +233,16 @@ fn a_missing_baseline_is_named() {
 fn an_encoder_and_a_decoder_allocate_nothing_once_their_buffers_have_grown() {
     let (mut draw, mut encoder, mut out) = (Draw::new(6), Encoder::new(), Unpacked::new());
     let mut bytes = Vec::with_capacity(BLOCK_BYTES_MAX);
-    let buffers = (bytes.as_ptr(), out.members.as_ptr(), out.departed.as_ptr());
+    let pointers = |out: &Unpacked| {
+        (out.places.as_ptr(), out.profiles.as_ptr(), out.motions.as_ptr(), out.departed.as_ptr())
+    };
+    let buffers = (bytes.as_ptr(), pointers(&out));
     for _ in 0..100 {
         let was = some_members(&mut draw);
         let is = next(&mut draw, &was);
         bytes.clear();
         encoder.encode(Head { cluster: 1, age: 1 }, CLUSTER_BITS, &was, &is, |_| None, &mut bytes);
-        decode(&bytes, CLUSTER_BITS, |_| Some(&was), &mut out).unwrap();
+        decoded(&bytes, CLUSTER_BITS, Some(&was), &mut out).unwrap();
     }
-    assert_eq!(buffers, (bytes.as_ptr(), out.members.as_ptr(), out.departed.as_ptr()));
+    assert_eq!(buffers, (bytes.as_ptr(), pointers(&out)));
 }

@@ -6,3 +6,4 @@ mod examples;
 mod vectors;
 #[expect(dead_code, reason = "the tables have players move in more ways")]
 mod walk;
+mod whole;

@@ -75,55 +75,38 @@ impl<'a> BitWriter<'a> {
 ///
 /// Past the end it reads zeros and remembers it ([`BitReader::is_overrun`]), so that a caller may check once.
 /// Every loop over it must be bounded by something else.
-#[derive(Clone, Copy)]
 pub(super) struct BitReader<'a> {
     bytes: &'a [u8],
-    next: usize,
-    held: u64,
-    held_bits: u32,
+    /// Bits taken so far.
+    at: usize,
 }
 
 impl<'a> BitReader<'a> {
+    /// How many bits [`BitReader::peek_wide`] finds at least.
+    pub(super) const WIDE: u32 = 57;
+
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, next: 0, held: 0, held_bits: 0 }
+        Self { bytes, at: 0 }
     }
 
-    /// Holds at least 32 bits from now on.
+    /// The next [`BitReader::WIDE`] bits at least, without taking them.
     #[inline(always)]
-    fn fill(&mut self) {
-        if self.held_bits < 32 {
-            self.held |= u64::from(self.four_bytes()) << self.held_bits;
-            self.held_bits += 32;
-            self.next += 4;
-        }
-    }
-
-    #[inline(always)]
-    fn four_bytes(&self) -> u32 {
-        match self.bytes.get(self.next..self.next + 4) {
-            Some(four) => u32::from_le_bytes([four[0], four[1], four[2], four[3]]),
-            None => self.last_bytes(),
-        }
-    }
-
-    #[cold]
-    fn last_bytes(&self) -> u32 {
-        let rest = self.bytes.get(self.next..).unwrap_or_default();
-        rest.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte))
+    pub(super) fn peek_wide(&self) -> u64 {
+        let rest = self.bytes.get(self.at / 8..).unwrap_or_default();
+        let word = rest.first_chunk().map_or_else(|| last_bytes(rest), |eight| u64::from_le_bytes(*eight));
+        word >> (self.at % 8)
     }
 
     /// The next `bits` (at most 32), without taking them.
     #[inline(always)]
-    pub(super) fn peek(&mut self, bits: u32) -> u32 {
-        self.fill();
-        (self.held & ((1 << bits) - 1)) as u32
+    pub(super) fn peek(&self, bits: u32) -> u32 {
+        (self.peek_wide() & ((1 << bits) - 1)) as u32
     }
 
     /// Takes bits that were peeked at.
     #[inline(always)]
     pub(super) fn skip(&mut self, bits: u32) {
-        self.held >>= bits;
-        self.held_bits -= bits;
+        self.at += bits as usize;
     }
 
     /// The next `bits` (at most 32).
@@ -180,13 +163,19 @@ impl<'a> BitReader<'a> {
 
     /// Bits taken so far.
     pub(super) fn taken_bits(&self) -> usize {
-        self.next * 8 - self.held_bits as usize
+        self.at
     }
 
     /// Whether more was taken than there is.
     pub(super) fn is_overrun(&self) -> bool {
         self.taken_bits() > self.bytes.len() * 8
     }
+}
+
+/// Fewer than eight bytes, with zeros behind them.
+#[cold]
+fn last_bytes(rest: &[u8]) -> u64 {
+    rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Reading a block, whoever wrote it.
 
 use super::bits::BitReader;
+use super::columns::set_without;
 use super::numbers::{ones, unzigzag};
 use super::predict::{led_by, origin_of, place_at, way_of};
-use super::shapes::{CODE_BITS_MAX, Table};
-use super::{CLUSTER_BITS, Departure, Head, MEMBERS_MAX, Member, Motion};
+use super::ranks::{Ranks, take_ranks};
+use super::shapes::Table;
+use super::{CLUSTER_BITS, Departure, Head, MEMBERS_MAX, Motion, Profile, Told};
 use crate::wire::Position;
 
 /// Why bytes are not a block.
@@ -24,30 +26,43 @@ pub enum BlockError {
 /// A block, decoded. Use it again: its vectors grow to [`MEMBERS_MAX`] at most.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unpacked {
-    /// The members now, in order.
-    pub members: Vec<Member>,
+    /// Where the members are now, in order.
+    pub places: Vec<Position>,
+    /// Who they are; of no use where `keeps_profiles`.
+    pub profiles: Vec<Profile>,
+    /// Where they are expected to go; of no use where `keeps_motions`.
+    pub motions: Vec<Motion>,
+    /// Whether the profiles are those of the baseline.
+    pub keeps_profiles: bool,
+    /// Whether the motions are.
+    pub keeps_motions: bool,
     /// Those of the baseline who have left.
     pub departed: Vec<Departure>,
-    /// Which of the baseline's they are, the first by the lowest bit. All others are the first members now.
-    pub left: u64,
 }
 
 impl Unpacked {
     /// Room for any block.
     pub fn new() -> Self {
-        Self { members: Vec::with_capacity(MEMBERS_MAX), departed: Vec::with_capacity(MEMBERS_MAX), left: 0 }
+        Self {
+            places: Vec::with_capacity(MEMBERS_MAX),
+            profiles: Vec::with_capacity(MEMBERS_MAX),
+            motions: Vec::with_capacity(MEMBERS_MAX),
+            keeps_profiles: false,
+            keeps_motions: false,
+            departed: Vec::with_capacity(MEMBERS_MAX),
+        }
     }
 }
 
 /// Reads the block at the start of `bytes` into `out`; gives what it is about and how many bytes it takes.
 ///
-/// `cluster_bits` is the width of cluster ids in the datagram. `baseline` is asked for the members, at most
-/// [`MEMBERS_MAX`], that the receiver holds for a head whose age is not 0. Whatever the bytes are, the work is that
-/// of one block. After an error `out` holds nothing of use.
+/// `cluster_bits` is the width of cluster ids in the datagram. `baseline` is asked for what the receiver holds, at
+/// most [`MEMBERS_MAX`] members, for a head whose age is not 0. Whatever the bytes are, the work is that of one block.
+/// After an error `out` holds nothing of use.
 pub fn decode<'a>(
     bytes: &[u8],
     cluster_bits: u32,
-    baseline: impl FnOnce(Head) -> Option<&'a [Member]>,
+    baseline: impl FnOnce(Head) -> Option<Told<'a>>,
     out: &mut Unpacked,
 ) -> Result<(Head, usize), BlockError> {
     if !CLUSTER_BITS.contains(&cluster_bits) {
@@ -58,8 +73,10 @@ pub fn decode<'a>(
     if bits.is_overrun() {
         return Err(BlockError::Short);
     }
-    let was = if head.age == 0 { &[][..] } else { baseline(head).ok_or(BlockError::NoBaseline)? };
-    let was = was.get(..MEMBERS_MAX).unwrap_or(was);
+    let was = match head.age {
+        0 => Told::default(),
+        _ => baseline(head).filter(Told::is_cluster).ok_or(BlockError::NoBaseline)?,
+    };
     let body = take_body(&mut bits, cluster_bits, was, i32::from(head.age), out);
     match body {
         _ if bits.is_overrun() => Err(BlockError::Short),
@@ -68,41 +85,38 @@ pub fn decode<'a>(
     }
 }
 
-fn take_body(
-    bits: &mut BitReader,
-    cluster_bits: u32,
-    was: &[Member],
-    age: i32,
-    out: &mut Unpacked,
-) -> Option<()> {
+fn take_body(bits: &mut BitReader, cluster_bits: u32, was: Told, age: i32, out: &mut Unpacked) -> Option<()> {
     let [has_left, has_entered, has_motion, has_state] = std::array::from_fn(|_| bits.take_flag());
-    out.members.clear();
     out.departed.clear();
-    out.left = if has_left { take_departed(bits, was, cluster_bits, &mut out.departed)? } else { 0 };
-    if out.left == 0 {
-        out.members.extend_from_slice(was);
-    } else {
-        let stay = was.iter().enumerate().filter(|(index, _)| out.left >> index & 1 == 0);
-        out.members.extend(stay.map(|(_, &member)| member));
+    let left = if has_left { take_departed(bits, was.profiles, cluster_bits, &mut out.departed)? } else { 0 };
+    let keeps_members = age != 0 && !has_left && !has_entered;
+    (out.keeps_profiles, out.keeps_motions) = (keeps_members && !has_state, keeps_members && !has_motion);
+    set_without(&mut out.places, was.places, left);
+    if !out.keeps_profiles {
+        set_without(&mut out.profiles, was.profiles, left);
+    }
+    if !out.keeps_motions {
+        set_without(&mut out.motions, was.motions, left);
     }
     if has_motion {
-        take_motions(bits, &mut out.members)?;
+        take_motions(bits, &mut out.motions)?;
     }
     if has_state {
-        take_states(bits, &mut out.members)?;
+        take_states(bits, &mut out.profiles)?;
     }
-    if !out.members.is_empty() {
-        take_residuals(bits, &mut out.members, age)?;
+    if !out.places.is_empty() {
+        let motions = if out.keeps_motions { was.motions } else { &out.motions };
+        take_residuals(bits, motions, &mut out.places, age)?;
     }
     if has_entered {
-        take_entered(bits, was, &mut out.members)?;
+        take_entered(bits, was.places, out)?;
     }
     Some(())
 }
 
 fn take_departed(
     bits: &mut BitReader,
-    was: &[Member],
+    was: &[Profile],
     cluster_bits: u32,
     departed: &mut Vec<Departure>,
 ) -> Option<u64> {
@@ -114,12 +128,12 @@ fn take_departed(
     Some(left)
 }
 
-fn take_motions(bits: &mut BitReader, members: &mut [Member]) -> Option<()> {
-    let changed = bits.take_subset(members.len())?;
+fn take_motions(bits: &mut BitReader, motions: &mut [Motion]) -> Option<()> {
+    let changed = bits.take_subset(motions.len())?;
     let width = bits.take(5);
     for index in ones(changed) {
         let change = take_motion(bits, width)?;
-        let motion = &mut members[index].motion;
+        let motion = &mut motions[index];
         *motion = Motion { x: motion.x.wrapping_add(change.x), y: motion.y.wrapping_add(change.y) };
     }
     Some(())
@@ -130,90 +144,77 @@ fn take_motion(bits: &mut BitReader, width: u32) -> Option<Motion> {
     Some(Motion { x: x?, y: y? })
 }
 
-fn take_states(bits: &mut BitReader, members: &mut [Member]) -> Option<()> {
-    let changed = bits.take_subset(members.len())?;
+fn take_states(bits: &mut BitReader, profiles: &mut [Profile]) -> Option<()> {
+    let changed = bits.take_subset(profiles.len())?;
     let width = bits.take(5) + 1;
-    ones(changed).for_each(|index| members[index].state = bits.take(width));
+    ones(changed).for_each(|index| profiles[index].state = bits.take(width));
     Some(())
 }
 
-fn take_residuals(bits: &mut BitReader, members: &mut [Member], age: i32) -> Option<()> {
+fn take_residuals(bits: &mut BitReader, motions: &[Motion], places: &mut [Position], age: i32) -> Option<()> {
     let ticks = if bits.take_flag() { age } else { 0 };
     let number = bits.take(5);
-    let movers = match number {
-        0 => 0,
-        _ if bits.take_flag() => bits.take_subset(members.len())?,
-        _ => u64::MAX,
-    };
     let mut ranks = [[0; 2]; MEMBERS_MAX];
-    if movers != 0 {
-        take_all_ranks(bits, Table::numbered(number), movers, ranks.get_mut(..members.len())?)?;
+    if number > 0 {
+        let table = Table::numbered(number);
+        if bits.take_flag() {
+            let movers = bits.take_subset(places.len())?;
+            take_ranks(bits, table, movers.count_ones() as usize, &mut ranks)?;
+            ranks = spread(&ranks, movers);
+        } else {
+            take_ranks(bits, table, places.len(), &mut ranks)?;
+        }
     }
-    for (member, [x, y]) in members.iter_mut().zip(ranks) {
-        let led = led_by(member.motion, ticks);
-        member.at = place_at(member.at, [way_of(x, led[0]), way_of(y, led[1])]);
-    }
+    lead(places, motions, ticks, &ranks);
     Some(())
 }
 
-/// The ranks of the movers; those of the others stay.
-fn take_all_ranks(bits: &mut BitReader, table: Table, movers: u64, all: &mut [[u32; 2]]) -> Option<()> {
-    // A copy that no call borrows is kept in registers.
-    let mut reader = *bits;
-    for (index, ranks) in all.iter_mut().enumerate() {
-        if movers >> index & 1 == 1 {
-            *ranks = take_ranks(&mut reader, table)?;
-        }
-    }
-    *bits = reader;
-    Some(())
+/// The ranks of the movers, each at its own place; all others have 0.
+fn spread(few: &Ranks, movers: u64) -> Ranks {
+    let mut all = [[0; 2]; MEMBERS_MAX];
+    ones(movers).zip(few).for_each(|(index, ranks)| all[index] = *ranks);
+    all
 }
 
-#[inline(always)]
-fn take_ranks(bits: &mut BitReader, Table { shift, shape }: Table) -> Option<[u32; 2]> {
-    let (symbol, len) = shape.read(bits.peek(CODE_BITS_MAX));
-    bits.skip(len);
-    let mut high = [symbol & 3, symbol >> 2];
-    if high[0].max(high[1]) == 3 {
-        (*bits, high) = take_excess(*bits, high, shape.excess_bits)?;
+/// Moves all to where they are now. In three loops, of which processors do several steps at once.
+fn lead(places: &mut [Position], motions: &[Motion], ticks: i32, ranks: &Ranks) {
+    let mut ways = [[0; 2]; MEMBERS_MAX];
+    for (way, &motion) in ways.iter_mut().zip(motions) {
+        *way = led_by(motion, ticks);
     }
-    Some(if shift == 0 { high } else { high.map(|part| part << shift | bits.take(shift)) })
+    for (way, &rank) in ways.as_flattened_mut().iter_mut().zip(ranks.as_flattened()) {
+        *way = way_of(rank, *way);
+    }
+    for (at, way) in places.iter_mut().zip(ways) {
+        *at = place_at(*at, way);
+    }
 }
 
-#[inline(never)]
-fn take_excess(mut bits: BitReader, mut high: [u32; 2], excess_bits: u32) -> Option<(BitReader, [u32; 2])> {
-    for part in &mut high {
-        if *part == 3 {
-            let excess = (bits.take_gamma()? - 1) << excess_bits | bits.take(excess_bits);
-            *part = excess.checked_add(3)?;
-        }
-    }
-    Some((bits, high))
-}
-
-fn take_entered(bits: &mut BitReader, was: &[Member], members: &mut Vec<Member>) -> Option<()> {
+fn take_entered(bits: &mut BitReader, was: &[Position], out: &mut Unpacked) -> Option<()> {
     let count = bits.take_gamma()? as usize;
-    if count > MEMBERS_MAX - members.len() {
+    if count > MEMBERS_MAX - out.places.len() {
         return None;
     }
     let [id_width, place_width, motion_width] = [bits.take(5) + 1, bits.take(5) + 1, bits.take(5)];
     let is_special = bits.take_flag();
-    let origin =
-        origin_of(was).unwrap_or_else(|| Position { x: bits.take(32) as i32, y: bits.take(32) as i32 });
+    let origin = origin_of(was.iter().copied())
+        .unwrap_or_else(|| Position { x: bits.take(32) as i32, y: bits.take(32) as i32 });
     let mut sieve = Sieve::default();
-    for member in &*members {
-        sieve.is_caught(member.id);
+    for profile in &out.profiles {
+        sieve.is_caught(profile.id);
     }
     for _ in 0..count {
         let id = bits.take(id_width);
         let offset = [bits.take(place_width), bits.take(place_width)].map(unzigzag);
         let motion = take_motion(bits, motion_width)?;
         let (kind, state) = if is_special { (bits.take(8) as u8, bits.take(32)) } else { (0, 0) };
-        let is_twice = sieve.is_caught(id) && members.iter().any(|member| member.id == id);
+        let is_twice = sieve.is_caught(id) && out.profiles.iter().any(|profile| profile.id == id);
         if bits.is_overrun() || is_twice {
             return None;
         }
-        members.push(Member { id, at: place_at(origin, offset), state, motion, kind });
+        out.places.push(place_at(origin, offset));
+        out.profiles.push(Profile { id, state, kind });
+        out.motions.push(motion);
     }
     Some(())
 }

@@ -153,7 +153,7 @@ fn folded(motion: Motion) -> [u32; 2] {
 }
 
 fn put_entered(bits: &mut BitWriter, was: &[Member], enter: &[Member]) {
-    let origin = origin_of(was).unwrap_or_else(|| middle_of(enter));
+    let origin = origin_of(was.iter().map(|member| member.at)).unwrap_or_else(|| middle_of(enter));
     let offset = |member: &Member| way_between(origin, member.at).map(zigzag);
     let id_width = width_of(enter.iter().map(|member| member.id)).max(1);
     let place_width = width_of(enter.iter().flat_map(offset)).max(1);

@@ -9,17 +9,20 @@
 
 mod bits;
 mod checksum;
+mod columns;
 mod decode;
 mod encode;
 mod kept;
 mod numbers;
 mod predict;
+mod ranks;
 mod residuals;
 mod shapes;
 
 use std::ops::RangeInclusive;
 
 pub use checksum::checksum;
+pub use columns::{Profile, Told};
 pub use decode::{BlockError, Unpacked, decode};
 pub use encode::Encoder;
 

@@ -1,6 +1,6 @@
 //! Where a member is expected, and how places are numbered from there. Encoder and decoder share every rule.
 
-use super::{Member, Motion};
+use super::Motion;
 use crate::wire::Position;
 
 use super::numbers::{unzigzag, zigzag};
@@ -48,11 +48,11 @@ fn whole_step(led: i32) -> (i32, bool) {
 }
 
 /// From where the places of those who enter are told: the mean of the baseline, reckoned from its first member.
-pub(super) fn origin_of(was: &[Member]) -> Option<Position> {
-    let first = was.first()?.at;
-    let sum = was.iter().fold([0_i64; 2], |[x, y], member| {
-        let way = way_between(first, member.at);
+pub(super) fn origin_of(was: impl ExactSizeIterator<Item = Position> + Clone) -> Option<Position> {
+    let (first, len) = (was.clone().next()?, was.len());
+    let sum = was.fold([0_i64; 2], |[x, y], at| {
+        let way = way_between(first, at);
         [x + i64::from(way[0]), y + i64::from(way[1])]
     });
-    Some(place_at(first, sum.map(|sum| sum.div_euclid(was.len() as i64) as i32)))
+    Some(place_at(first, sum.map(|sum| sum.div_euclid(len as i64) as i32)))
 }

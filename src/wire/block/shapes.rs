@@ -70,14 +70,54 @@ impl Code {
     const NONE: Self = Self { bits: 0, len: 0 };
 }
 
+/// As many symbols as one look-up finds at most.
+pub(super) const RUN_MAX: usize = 3;
+
+/// The symbols that the next bits begin with: all whose codes are wholly among them, up to one that an excess
+/// follows, and [`RUN_MAX`] at most.
+///
+/// Three bytes with a symbol each in the low half. Their high halves are the length of the first code, that of all,
+/// and the number of symbols plus 4 if the excess of the last follows.
+#[derive(Clone, Copy)]
+pub(super) struct Run(u32);
+
+impl Run {
+    /// The symbols, in the low halves of as many bytes.
+    #[inline(always)]
+    pub(super) fn symbols(self) -> [u8; RUN_MAX + 1] {
+        self.0.to_le_bytes()
+    }
+
+    #[inline(always)]
+    pub(super) fn len(self) -> usize {
+        (self.0 >> 20 & 3) as usize
+    }
+
+    #[inline(always)]
+    pub(super) fn bits(self) -> u32 {
+        self.0 >> 12 & 15
+    }
+
+    #[inline(always)]
+    pub(super) fn ends_exceeding(self) -> bool {
+        self.0 >> 22 & 1 == 1
+    }
+
+    /// The first symbol, and the length of its code.
+    #[inline(always)]
+    fn first(self) -> (u32, u32) {
+        (self.0 & 15, self.0 >> 4 & 15)
+    }
+}
+
 /// A prefix code over the symbols, and how an excess over the classes is written.
 pub(super) struct Shape {
     /// The low bits of an excess that are sent as they are.
     pub(super) excess_bits: u32,
     pub(super) codes: [Code; SYMBOLS],
     lengths: [i16; SYMBOLS],
-    /// By the next [`CODE_BITS_MAX`] bits: symbol, and length times 16.
-    lookup: [u8; 1 << CODE_BITS_MAX],
+    /// By the next [`CODE_BITS_MAX`] bits.
+    runs: [Run; 1 << CODE_BITS_MAX],
 }
 
 impl Shape {
@@ -85,14 +125,19 @@ impl Shape {
         excess_bits: 0,
         codes: [Code::NONE; SYMBOLS],
         lengths: [0; SYMBOLS],
-        lookup: [0; 1 << CODE_BITS_MAX],
+        runs: [Run(0); 1 << CODE_BITS_MAX],
     };
 
-    /// The symbol that the next bits begin with, and its length.
+    /// What the next bits begin with.
+    #[inline(always)]
+    pub(super) fn run(&self, next: u32) -> Run {
+        self.runs[next as usize % self.runs.len()]
+    }
+
+    /// The symbol that the next bits begin with, and the length of its code.
     #[inline(always)]
     pub(super) fn read(&self, next: u32) -> (u32, u32) {
-        let entry = u32::from(self.lookup[next as usize]);
-        (entry & 15, entry >> 4)
+        self.run(next).first()
     }
 
     /// The bits that so many of each symbol take.
@@ -124,7 +169,8 @@ const fn shape(lengths: &[u8; SYMBOLS], excess_bits: u32) -> Shape {
         let mut symbol = 0;
         while symbol < SYMBOLS {
             if lengths[symbol] == len {
-                shape = with_code(shape, symbol, Code { bits: next.reverse_bits() >> (16 - len), len });
+                shape.codes[symbol] = Code { bits: next.reverse_bits() >> (16 - len), len };
+                shape.lengths[symbol] = len as i16;
                 next += 1;
             }
             symbol += 1;
@@ -133,16 +179,37 @@ const fn shape(lengths: &[u8; SYMBOLS], excess_bits: u32) -> Shape {
         len += 1;
     }
     assert!(next as u32 == 2 << CODE_BITS_MAX, "the lengths must make a complete code");
+    let mut at = 0;
+    while at < shape.runs.len() {
+        shape.runs[at] = run_of(&shape.codes, at as u32);
+        at += 1;
+    }
     shape
 }
 
-const fn with_code(mut shape: Shape, symbol: usize, code: Code) -> Shape {
-    shape.codes[symbol] = code;
-    shape.lengths[symbol] = code.len as i16;
-    let mut at = code.bits as usize;
-    while at < shape.lookup.len() {
-        shape.lookup[at] = symbol as u8 | code.len << 4;
-        at += 1 << code.len;
+/// The run that these [`CODE_BITS_MAX`] bits begin with.
+const fn run_of(codes: &[Code; SYMBOLS], bits: u32) -> Run {
+    let (mut run, mut used, mut len, mut exceeds) = (0, 0, 0, false);
+    while len < RUN_MAX && !exceeds {
+        let symbol = first_symbol(codes, bits >> used);
+        let code_bits = codes[symbol].len as u32;
+        if used + code_bits > CODE_BITS_MAX {
+            break;
+        }
+        run |= (symbol as u32) << (8 * len);
+        run |= if len == 0 { code_bits << 4 } else { 0 };
+        exceeds = symbol & 3 == 3 || symbol >> 2 == 3;
+        used += code_bits;
+        len += 1;
     }
-    shape
+    Run(run | used << 12 | (len as u32) << 20 | (exceeds as u32) << 22)
+}
+
+/// A complete code has one for whatever bits.
+const fn first_symbol(codes: &[Code; SYMBOLS], bits: u32) -> usize {
+    let mut symbol = 0;
+    while bits & ((1 << codes[symbol].len) - 1) != codes[symbol].bits as u32 {
+        symbol += 1;
+    }
+    symbol
 }
