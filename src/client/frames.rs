@@ -199,7 +199,7 @@ impl Frames {
     /// Who has moved to a cluster that the same snapshot says nobody is in has gone out of view.
     fn hide(&mut self, frame: &Frame) {
         for left in &mut self.departed {
-            let is_empty = |to| frame.span(to).is_some_and(|span| span.start == span.end);
+            let is_empty = |to| frame.cluster(to).is_some_and(|cluster| cluster.start == cluster.end);
             left.to = left.to.filter(|&to| !is_empty(to));
         }
     }
