@@ -203,7 +203,7 @@ impl<'a, 's> Packing<'a, 's> {
             self.push(block);
             self.add_checksum(cluster, Part::ALL);
             self.ages |= Ages(base.map_or(0, |base| 1 << base.age));
-        } else if self.start + block.len() <= self.end || !self.put_part(cluster, base, parts) {
+        } else if !self.takes_part(block) || !self.put_part(cluster, base, parts) {
             return false;
         }
         self.mark(cluster).is_told = true;
@@ -232,6 +232,12 @@ impl<'a, 's> Packing<'a, 's> {
     fn push(&mut self, block: Block) {
         self.out.extend_from_slice(self.stock.blocks.bytes(block));
         self.last = block;
+    }
+
+    /// Whether a cluster with such a block would fit into no snapshot as a whole, and all the room is free for a part. In a
+    /// share of it one might be told that is no more than the peer holds, and never grows.
+    fn takes_part(&self, block: Block) -> bool {
+        self.limit == self.end && self.start + block.len() > self.end
     }
 
     /// Adds as much of a cluster as fits, where all of it fits into no snapshot: a little more than the peer holds,

@@ -84,10 +84,7 @@ impl Telling<'_, '_> {
         order.tell_all(self.agenda);
         let (has_parts, checksum) = (order.packing().has_parts(), order.packing().checksum());
         self.finish(has_parts, checksum);
-        let covers = self.told.end_own(lead.map(|lead| &lead.records));
-        if joined.is_some() {
-            self.told.records.turns.set_behind(place, !covers);
-        }
+        self.told.end_own(lead.map(|lead| &lead.records), joined.map(|_| place));
     }
 
     /// Tells of just what the lead is told, though not from the same baselines. False if that does not fit.

@@ -49,7 +49,7 @@ pub struct Told {
     covers: Ages,
     /// When it was sent just that; its records do not have these ticks yet.
     followed: Ages,
-    /// Whether something of its own records waits to be told again. A copy, for they are far away in memory.
+    /// Whether something of its own records waits to be told. A copy, for they are far away in memory.
     is_waiting: bool,
     pub(super) records: Box<Records>,
 }
@@ -169,7 +169,7 @@ impl Told {
         }
     }
 
-    /// Whether nothing waits to be told again.
+    /// Whether nothing waits to be told that its lead does not tell.
     pub(super) fn has_no_arrears(&self) -> bool {
         self.lost.is_empty() && !self.is_waiting
     }
@@ -202,12 +202,16 @@ impl Told {
         has_followed
     }
 
-    /// Ends its own snapshot; says whether that told of all that the lead's did.
-    pub(super) fn end_own(&mut self, lead: Option<&Records>) -> bool {
-        self.is_waiting = self.records.turns.has_lost();
+    /// Ends its own snapshot. If its turn at a place `joined` that of the lead, it should have told of all that the lead's
+    /// did; else it goes on by itself until its turns have ended, lest what is passed over be passed over again.
+    pub(super) fn end_own(&mut self, lead: Option<&Records>, joined: Option<usize>) {
         let covers = lead.is_some_and(|lead| self.records.covers(lead));
         self.covers |= Ages(covers.into());
-        covers
+        let turns = &mut self.records.turns;
+        if let Some(place) = joined {
+            turns.set_behind(place, !covers);
+        }
+        self.is_waiting = turns.has_lost() || turns.are_behind();
     }
 }
 

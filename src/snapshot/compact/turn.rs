@@ -131,6 +131,11 @@ impl Turns {
         self.turns[place].is_behind = is_behind;
     }
 
+    /// Whether any turn goes on by itself to its end, after a visit that fell behind.
+    pub(super) fn are_behind(&self) -> bool {
+        self.turns.iter().any(|turn| turn.is_behind)
+    }
+
     /// Begins a visit; gives the cluster that comes first.
     pub(super) fn visit_from(&mut self, now: Tick, place: usize) -> u16 {
         let turn = &mut self.turns[place];
@@ -142,9 +147,10 @@ impl Turns {
         turn.next
     }
 
-    /// Whether the turn before this one, at `place`, took long.
-    pub(super) fn is_slow(&self, place: usize) -> bool {
-        self.turns[place].took > TURN_TICKS
+    /// Whether the turn at `place` takes long, or the one before did.
+    pub(super) fn is_slow(&self, now: Tick, place: usize) -> bool {
+        let turn = &self.turns[place];
+        turn.took.max(now.since(turn.began)) > TURN_TICKS
     }
 
     /// What the visit of `tick` told of, but what was told again.
