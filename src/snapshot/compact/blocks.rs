@@ -159,11 +159,9 @@ impl Blocks {
             self.checksums.clear();
             self.checksums.resize(clusters, None);
         }
-        self.partial.iter_mut().for_each(Vec::clear);
-        self.partial.resize_with(clusters, Vec::new);
+        empty(&mut self.partial, clusters);
         if self.hides {
-            self.hidden.iter_mut().for_each(Vec::clear);
-            self.hidden.resize_with(clusters, Vec::new);
+            empty(&mut self.hidden, clusters);
         }
     }
 
@@ -278,6 +276,15 @@ impl Blocks {
         let len = (self.bytes.len() - start) as u16;
         self.bytes.extend(self.moved_to.iter().flat_map(|cluster| cluster.to_le_bytes()));
         Block { start: start as u32, len, moved_to: self.moved_to.len() as u16 }
+    }
+}
+
+/// Empties the lists, of which there are so many at least. They keep their room, and never need more.
+fn empty<T>(lists: &mut Vec<Vec<T>>, clusters: usize) {
+    lists.iter_mut().for_each(Vec::clear);
+    if lists.len() < clusters {
+        // A full block may come on top.
+        lists.resize_with(clusters, || Vec::with_capacity(PARTIAL_BLOCKS_MAX + 1));
     }
 }
 

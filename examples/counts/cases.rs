@@ -1,0 +1,91 @@
+//! What is counted. Everything is drawn from fixed seeds, so that the same code takes the same instructions.
+
+use tickcast::wire::Encoding;
+use tickcast::wire::block::{BLOCK_BYTES_MAX, Encoder, Head, Member};
+
+use crate::callgrind::counted;
+use crate::field::Field;
+use crate::room::{Part, Room};
+use crate::walk::Movement;
+
+/// One row of the page.
+pub(crate) struct Case {
+    /// As the program is told which to run.
+    pub(crate) name: &'static str,
+    /// As it stands in the page.
+    pub(crate) title: &'static str,
+    /// Runs it; gives how many units were counted.
+    pub(crate) run: fn() -> u64,
+}
+
+pub(crate) const CASES: &[Case] = &[
+    Case { name: "receive", title: "gate: receive a move", run: receive },
+    Case {
+        name: "tick-1000",
+        title: "server: tick and poll, for each of 1,000 peers",
+        run: || tick(1_000, 100),
+    },
+    Case {
+        name: "tick-10000",
+        title: "server: tick and poll, for each of 10,000 peers",
+        run: || tick(10_000, 20),
+    },
+    Case { name: "encode", title: "block: encode 56 members, age 2", run: encode },
+    Case { name: "decode", title: "client: decode a snapshot, for each of 1,000 players", run: decode },
+];
+
+/// Everyone has been told of everyone by then.
+const WARMUP_TICKS: usize = 100;
+const PLAYERS: usize = 1_000;
+
+fn receive() -> u64 {
+    let ticks = 20;
+    count_in_room(PLAYERS, ticks, &[Part::Receive]);
+    (PLAYERS * ticks) as u64
+}
+
+/// A number of ticks that is a multiple of four: far clusters are told in every fourth.
+fn tick(players: usize, ticks: usize) -> u64 {
+    count_in_room(players, ticks, &[Part::Tick, Part::Poll]);
+    (players * ticks) as u64
+}
+
+fn decode() -> u64 {
+    let ticks = 64;
+    count_in_room(PLAYERS, ticks, &[Part::Decode]);
+    (PLAYERS * ticks) as u64
+}
+
+fn count_in_room(players: usize, ticks: usize, counted_parts: &[Part]) {
+    let mut room = Room::new(players, Encoding::Compact, None);
+    room.warm_up(WARMUP_TICKS);
+    for _ in 0..ticks {
+        room.step(&mut |part, call| if counted_parts.contains(&part) { counted(call) } else { call() });
+    }
+}
+
+const MEMBERS: usize = 56;
+const CLUSTER_BITS: u32 = 8;
+const AGE: u8 = 2;
+
+/// Clusters of so many players who walk, from what they were two ticks ago.
+fn encode() -> u64 {
+    let mut field = Field::new(Movement::Waypoints(5.0), 4_000, WARMUP_TICKS as u64);
+    let before = field.members();
+    (0..AGE).for_each(|_| field.step());
+    let (mut encoder, mut out) = (Encoder::new(), Vec::with_capacity(BLOCK_BYTES_MAX));
+    let mut blocks = 0;
+    for (cluster, (was, is)) in before.iter().zip(&field.members()).enumerate() {
+        let Some((was, is)) = first_members(was).zip(first_members(is)) else { continue };
+        let head = Head { cluster: cluster as u16, age: AGE };
+        out.clear();
+        counted(&mut || encoder.encode(head, CLUSTER_BITS, was, is, |_| Some(3), &mut out));
+        blocks += 1;
+    }
+    blocks
+}
+
+/// As many as are told of in each block, if the cluster has so many.
+fn first_members(members: &[Member]) -> Option<&[Member]> {
+    members.get(..MEMBERS)
+}

@@ -1,0 +1,141 @@
+//! A server and its clients on the reference walk, called where a game would.
+
+use std::time::Instant;
+
+use tickcast::Config;
+use tickcast::client::{Client, ClientConfig};
+use tickcast::gate::PeerAddr;
+use tickcast::load::{Area, Walk, Walks};
+use tickcast::secret::Secret;
+use tickcast::server::{Batch, Server};
+use tickcast::wire::{Encoding, Tick};
+
+/// What the core is called for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// One datagram to the gate.
+    Receive,
+    /// The work of a tick without its snapshots.
+    Tick,
+    /// A batch of snapshots.
+    Poll,
+    /// One snapshot to the client that decodes.
+    Decode,
+}
+
+/// Makes a call into the library, and looks at what that costs.
+pub(crate) type Watch<'a> = &'a mut dyn FnMut(Part, &mut dyn FnMut());
+
+/// Players spread over the area of the reference walk, each with a peer that acknowledges every snapshot with its
+/// next move. The first one's client decodes; those of the others read headers.
+///
+/// [`Room::step`] is one tick: everyone's move in, everyone's snapshot out. Everything is drawn from fixed seeds.
+pub(crate) struct Room {
+    server: Server,
+    batch: Batch,
+    clients: Vec<Client>,
+    walks: Walks,
+    bytes: Vec<u8>,
+    tick: Tick,
+    now: Instant,
+}
+
+impl Room {
+    /// A room in which all have joined.
+    #[expect(clippy::disallowed_methods, reason = "a room begins somewhere in time")]
+    pub(crate) fn new(players: usize, encoding: Encoding, view: Option<u32>) -> Self {
+        let (secret, now) = (Secret::from_seed(1), Instant::now());
+        let server = Server::new(Config { view, ..Config::default() }, &secret, now);
+        let server = server.expect("the configuration is good");
+        let client = |id| {
+            let config =
+                ClientConfig { encoding, decode: id == 0, interpolation: None, ..ClientConfig::new(id) };
+            Client::new(config, &Secret::from_seed(id.into()), now)
+        };
+        let mut room = Self {
+            batch: Batch::new(server.config().datagram_bytes),
+            server,
+            clients: (0..players as u32).map(client).collect(),
+            walks: Walks::new(Walk::Waypoint, Area::default(), players, 7),
+            bytes: Vec::with_capacity(64),
+            tick: Tick(0),
+            now,
+        };
+        room.join();
+        room
+    }
+
+    /// As many in each tick as a server lets in.
+    fn join(&mut self) {
+        let joins_per_tick = self.server.config().joins_per_tick();
+        for first in (0..self.clients.len()).step_by(joins_per_tick) {
+            for id in first..self.clients.len().min(first + joins_per_tick) {
+                // Hello, and hello with the proof.
+                (0..2).for_each(|_| self.ask(id));
+            }
+            self.play(&mut unwatched);
+        }
+        assert_eq!(self.server.gate().peers(), self.clients.len(), "everyone has joined");
+    }
+
+    fn ask(&mut self, id: usize) {
+        self.bytes.clear();
+        self.clients[id].poll(self.now, &mut self.bytes);
+        if let Some(reply) = self.server.gate().receive(self.now, addr(id), &self.bytes) {
+            self.clients[id].receive(self.now, &reply);
+        }
+    }
+
+    /// So many ticks at which nobody looks.
+    pub(crate) fn warm_up(&mut self, ticks: usize) {
+        (0..ticks).for_each(|_| self.step(&mut unwatched));
+    }
+
+    /// One tick. Every call into the core is made by `watch`, and those into the client that decodes.
+    pub(crate) fn step(&mut self, watch: Watch) {
+        for id in 0..self.clients.len() {
+            let to = self.walks.step(id, self.tick.0);
+            self.bytes.clear();
+            self.clients[id].move_to(to, 0, &mut self.bytes).expect("everyone plays");
+            let (gate, now, bytes) = (self.server.gate(), self.now, &self.bytes);
+            watch(Part::Receive, &mut || _ = gate.receive(now, addr(id), bytes));
+        }
+        self.play(watch);
+        let report = self.server.report();
+        assert_eq!(report.players, self.clients.len(), "everyone has moved");
+        assert_eq!(self.server.gate().drops().total(), 0, "nothing is refused");
+    }
+
+    fn play(&mut self, watch: Watch) {
+        self.tick.0 += 1;
+        self.now += self.server.config().tick_rate.period();
+        watch(Part::Tick, &mut || self.server.tick(self.now, self.tick));
+        loop {
+            let mut is_any = false;
+            watch(Part::Poll, &mut || is_any = self.server.poll(&mut self.batch));
+            if !is_any {
+                return;
+            }
+            for (to, bytes) in self.batch.iter() {
+                let id = usize::from(to.remote().port() - FIRST_PORT);
+                let (client, now) = (&mut self.clients[id], self.now);
+                match id {
+                    0 => watch(Part::Decode, &mut || _ = client.receive(now, bytes)),
+                    _ => _ = client.receive(now, bytes),
+                }
+            }
+        }
+    }
+}
+
+/// Looks at nothing.
+fn unwatched(_: Part, call: &mut dyn FnMut()) {
+    call();
+}
+
+const FIRST_PORT: u16 = 1_000;
+
+fn addr(id: usize) -> PeerAddr {
+    let remote = ([127, 0, 0, 1], FIRST_PORT + id as u16).into();
+    PeerAddr::udp(remote, None).expect("a good address")
+}
