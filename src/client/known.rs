@@ -39,6 +39,8 @@ pub struct KnownWorld {
     awaited: VecDeque<(Tick, u32)>,
     newest: Tick,
     next_tidy: Tick,
+    /// What was told for this tick or an older one is forgotten, and comes too late.
+    forgotten: Tick,
     /// How far what is shown trails; `None` if nobody asks.
     delay: Option<Duration>,
     period_ns: u64,
@@ -67,6 +69,7 @@ impl KnownWorld {
             awaited: VecDeque::new(),
             newest: Tick(0),
             next_tidy: Tick(0),
+            forgotten: Tick(0),
             delay,
             period_ns: 1,
             spacing: 1,
@@ -141,6 +144,7 @@ impl KnownWorld {
         self.awaited.clear();
         self.newest = Tick(0);
         self.next_tidy = Tick(0);
+        self.forgotten = Tick(0);
     }
 
     pub(super) fn take_in(&mut self, snapshot: &PlainSnapshot) {
@@ -205,7 +209,8 @@ impl KnownWorld {
     }
 
     fn on_newcomer(&mut self, news: &KnownPlayer) {
-        if self.gone.get(&news.player.client_id).is_none_or(|gone| *gone < news.told) {
+        let is_back = self.gone.get(&news.player.client_id).is_none_or(|gone| *gone < news.told);
+        if is_back && news.told > self.forgotten {
             self.table.insert(news);
         }
     }
@@ -215,6 +220,7 @@ impl KnownWorld {
         let newest = self.newest;
         self.table.retain(|told| newest.since(told) <= forget_after);
         self.gone.retain(|_, told| newest.since(*told) <= forget_after);
+        self.forgotten = self.forgotten.max(Tick(newest.0.saturating_sub(forget_after + 1)));
         self.next_tidy = Tick(newest.0.saturating_add(forget_after / 8 + 1));
     }
 }
@@ -277,6 +283,15 @@ mod tests {
         assert_eq!(x_of(&world, 2), Some(1));
         (22..=26).for_each(|tick| told(&mut world, tick, &[(1, 1)], &[]));
         assert_eq!((x_of(&world, 1), x_of(&world, 2)), (Some(1), None));
+    }
+
+    #[test]
+    fn what_comes_later_than_forgetting_brings_nobody_back() {
+        let mut world = world();
+        told(&mut world, 10, &[(1, 1), (2, 1)], &[]);
+        (12..100).for_each(|tick| told(&mut world, tick, &[(1, 1)], &[]));
+        told(&mut world, 9, &[(1, 1), (2, 1)], &[]);
+        assert_eq!(x_of(&world, 2), None, "it was known at 10");
     }
 
     #[test]

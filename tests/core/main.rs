@@ -13,3 +13,4 @@ mod moving;
 mod pair;
 mod properties;
 mod showing;
+mod views;

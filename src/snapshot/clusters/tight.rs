@@ -22,6 +22,9 @@ const MERGE_UPDATES: u64 = 8;
 /// Whoever looks for a cluster near it looks at no more than so many.
 const LOOKS_MAX: usize = 64;
 
+/// A cluster by the row that the least y of its bounds is in, and the least x.
+type Row = (i64, i32, u16);
+
 /// What keeps the clusters narrow.
 #[derive(Debug)]
 pub(super) struct Tight {
@@ -30,14 +33,22 @@ pub(super) struct Tight {
     /// By id: where its members are.
     bounds: Vec<Bounds>,
     /// All clusters by the row that the least y of its bounds is in, then by the least x. Rows are as high as the diameter.
-    rows: Vec<(i64, i32, u16)>,
+    rows: Vec<Row>,
+    /// The same of those that can take in more.
+    open: Vec<Row>,
     /// Players that are in no cluster, to be placed.
     homeless: Vec<PlayerSlot>,
 }
 
 impl Tight {
     pub(super) fn new(diameter: u32) -> Self {
-        Self { diameter: diameter.max(1), bounds: Vec::new(), rows: Vec::new(), homeless: Vec::new() }
+        Self {
+            diameter: diameter.max(1),
+            bounds: Vec::new(),
+            rows: Vec::new(),
+            open: Vec::new(),
+            homeless: Vec::new(),
+        }
     }
 
     pub(super) fn take_in(&mut self, slot: PlayerSlot) {
@@ -61,14 +72,18 @@ impl Tight {
     /// The clusters whose least corner is no farther than `reach` from `around` along either axis, and some in the rows
     /// above and below.
     pub(super) fn near(&self, around: Bounds, reach: u32) -> impl Iterator<Item = u16> {
+        self.near_in(&self.rows, around, reach)
+    }
+
+    fn near_in(&self, all: &[Row], around: Bounds, reach: u32) -> impl Iterator<Item = u16> {
         let reach = i64::from(reach);
         let along_x = i64::from(around.min.x) - reach..=i64::from(around.max.x) + reach;
         let rows = self.row(i64::from(around.min.y) - reach)..=self.row(i64::from(around.max.y) + reach);
         rows.flat_map(move |row| {
             let least = (row, *along_x.start());
-            let from = self.rows.partition_point(|&(row, x, _)| (row, i64::from(x)) < least);
+            let from = all.partition_point(|&(row, x, _)| (row, i64::from(x)) < least);
             let most = *along_x.end();
-            self.rows[from..].iter().take_while(move |at| at.0 == row && i64::from(at.1) <= most)
+            all[from..].iter().take_while(move |at| at.0 == row && i64::from(at.1) <= most)
         })
         .map(|&(_, _, id)| id)
     }
@@ -123,6 +138,8 @@ impl Clusters {
             (tight.row(least.y.into()), least.x, id)
         }));
         rows.sort_unstable();
+        tight.open.clear();
+        tight.open.extend(rows.iter().filter(|(_, _, id)| self.members(*id).len() < MERGED_MAX));
         tight.rows = rows;
     }
 
@@ -157,7 +174,8 @@ impl Clusters {
     /// A cluster that has room for one at `at` and would still be narrow; of those looked at, the narrowest.
     fn with_room(&self, tight: &Tight, at: Position) -> Option<u16> {
         let at = Bounds { min: at, max: at };
-        let near = tight.near(at, tight.diameter).take(LOOKS_MAX).filter(|&id| self.has_room(id, 1));
+        let near = tight.near_in(&tight.open, at, tight.diameter);
+        let near = near.filter(|&id| self.has_room(id, 1)).take(LOOKS_MAX);
         let widths = near.filter_map(|id| {
             let with = union(tight.bounds(id), at);
             tight.fits(with, 100).then(|| (with.min.distance_squared(with.max), id))
@@ -202,11 +220,13 @@ impl Clusters {
     /// The cluster that would be narrowest together with this one, if narrow enough, and where both are.
     fn match_for(&self, tight: &Tight, id: u16) -> Option<(u16, Bounds)> {
         let (own, len) = (tight.bounds(id), self.members(id).len());
-        let others = tight.near(own, tight.diameter).take(LOOKS_MAX).filter(|&other| other != id);
-        let both = others.filter_map(|other| {
+        let others = tight.near_in(&tight.open, own, tight.diameter);
+        let is_small =
+            |other: &u16| (1..=MERGED_MAX.saturating_sub(len)).contains(&self.members(*other).len());
+        let small = others.filter(|&other| other != id).filter(is_small).take(LOOKS_MAX);
+        let both = small.filter_map(|other| {
             let with = union(own, tight.bounds(other));
-            let is_small = (1..=MERGED_MAX.saturating_sub(len)).contains(&self.members(other).len());
-            let fits = is_small && tight.fits(with, MERGED_PERCENT);
+            let fits = tight.fits(with, MERGED_PERCENT);
             fits.then(|| (with.min.distance_squared(with.max), other, with))
         });
         both.min_by_key(|&(width, other, _)| (width, other)).map(|(_, other, with)| (other, with))
@@ -315,6 +335,16 @@ mod tests {
         play.update(2);
         (3..60).for_each(|tick| play.update(tick));
         assert!(play.clusters.len() <= 4 * crowded, "{} of {crowded}", play.clusters.len());
+    }
+
+    #[test]
+    fn many_who_gather_on_one_spot_come_to_few_clusters() {
+        let mut play = Play::new(8, 4_500, 1 << 31);
+        play.update(1);
+        assert!(play.clusters.len() > 4_000);
+        play.places.fill(Position { x: 7, y: -7 });
+        (2..200).for_each(|tick| play.update(tick));
+        assert!(play.clusters.len() <= 4_500 / 16, "{}", play.clusters.len());
     }
 
     #[test]

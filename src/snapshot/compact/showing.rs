@@ -2,15 +2,18 @@
 
 use super::ages::{AGES, Ages};
 use super::grid::Grid;
-use super::packing::Packing;
+use super::packing::{Packing, spread};
 use super::parts::PartsTold;
 use super::view::{Seen, View};
 
 /// The nearest clusters may take this part of a snapshot where not all fits.
-const NEAREST_PERCENT: usize = 75;
+const NEAREST_PERCENT: usize = 35;
 
-/// What went out of view may take this part.
-const WITHDRAWN_PERCENT: usize = 25;
+/// So many clusters that find no room are passed over for others that may.
+const PASSED_OVER_MAX: usize = 4;
+
+/// What went out of view may take this part. It is seldom much, and must not stay in view.
+const WITHDRAWN_PERCENT: usize = 80;
 
 /// What is in view counts as fitting again when it would take no more than this part.
 const UNCROWDED_PERCENT: usize = 90;
@@ -37,6 +40,11 @@ impl Showing<'_, '_> {
     pub(super) fn show(&mut self, home: Option<u16>) {
         self.view.named.clear();
         self.withdraw();
+        let now = self.packing.to.now;
+        // At irregular ticks, lest the nearest be passed over in all that are on their grid.
+        if self.seen.is_crowded && self.seen.is_starved[self.grid.place()] && spread(now) >> 31 == 0 {
+            self.tell_the_rest();
+        }
         let mut all_fit = home.and_then(|home| self.seen.index_of(home)).is_none_or(|home| self.tell(home));
         if self.seen.is_crowded {
             self.packing.share_of_all(NEAREST_PERCENT);
@@ -63,7 +71,10 @@ impl Showing<'_, '_> {
                 }
                 let among = self.packing.to.heard & self.packing.mark(place.cluster).legal;
                 let base = place.base(self.packing.to.now, among, self.parts);
-                if self.packing.put_hidden(place.cluster, base, 0) {
+                // Without a baseline it is a few bytes, but the client then waits a second for those who were in it.
+                let is_named = self.packing.put_hidden(place.cluster, base, 0)
+                    || self.packing.put_hidden(place.cluster, None, 0);
+                if is_named {
                     self.seen.places[index].withdrawn |= Ages(1);
                     self.note_moves();
                 }
@@ -92,9 +103,20 @@ impl Showing<'_, '_> {
         order.clear();
         order.extend(by_age);
         order.sort_unstable();
-        let all_fit = order.iter().all(|&(_, place)| self.tell(place as usize));
+        // The first alone may stop a turn for good: what stands alone is long.
+        let mut passed_over = 0;
+        for (index, &(_, place)) in order.iter().enumerate() {
+            let is_told = self.tell(place as usize);
+            passed_over += usize::from(!is_told);
+            if index == 0 {
+                self.seen.is_starved[self.grid.place()] = !is_told;
+            }
+            if passed_over > PASSED_OVER_MAX {
+                break;
+            }
+        }
         self.view.order = order;
-        all_fit
+        passed_over == 0
     }
 
     /// Adds a block of the cluster at a place in view, unless it is told already. False if it finds no room.
@@ -130,8 +152,11 @@ impl Showing<'_, '_> {
         }
     }
 
-    /// Whether all that is in view would fit, by what has been told of it.
+    /// Whether all that is in view would fit, by what has been told of it; not before all of it has been.
     fn would_fit(&self) -> bool {
+        if self.seen.in_view().any(|place| place.told.is_empty()) {
+            return false;
+        }
         let told = self.seen.in_view().filter(|place| place.told.contains(0)).count();
         let all = self.seen.in_view().count();
         self.packing.len() * all * 100 <= self.packing.room() * told * UNCROWDED_PERCENT

@@ -1,6 +1,6 @@
 //! One peer: what has arrived of what it was told, and how much it can take.
 
-use super::ages::{AGES, Ages};
+use super::ages::Ages;
 use super::grid::Grid;
 use super::near::Seats;
 use super::records::Records;
@@ -133,9 +133,11 @@ impl Told {
         if let Some(age) = (self.buried_in & self.arrived).iter().next() {
             self.buried = self.buried.max(buried(age));
         }
-        self.missing = self.sent & !self.arrived & !Ages::below(LOST_AFTER_TICKS.max(self.arrived.least()));
-        self.lost = self.missing & Ages::below(LOST_AFTER_TICKS + ticks.min(AGES));
-        let lately = self.missing & Ages::below(LOST_AFTER_TICKS + CUT_TICKS);
+        let judged_from = LOST_AFTER_TICKS.max(self.arrived.least());
+        let known = self.missing.later(ticks);
+        self.missing = self.sent & !self.arrived & !Ages::below(judged_from);
+        self.lost = self.missing & !known;
+        let lately = self.missing & Ages::below(judged_from + CUT_TICKS);
         if !self.lost.is_empty() && lately.len() > 1 && now >= self.next_cut {
             let cut = self.budget as usize * BUDGET_KEPT_PERCENT / 100;
             self.budget = cut.max(BUDGET_MIN.min(self.budget_max as usize)) as u32;
@@ -259,6 +261,26 @@ mod tests {
         assert_eq!(receive(1_000..1_300, |_| true), 1_200);
         assert_eq!(receive(1_300..1_364, |_| false), BUDGET_MIN);
         assert_eq!(receive(1_364..1_365, |_| true), 1_200, "it recovers at once");
+    }
+
+    #[test]
+    fn what_is_lost_counts_however_late_the_peer_says_what_arrived() {
+        for delay in [1, 7, 8, 9, 20, 40] {
+            let mut told = Told::new(1_200);
+            let arrives = |tick: u64| tick % 5 < 2;
+            let mut lost = 0;
+            for tick in 1..1_000_u64 {
+                if let Some(newest) = tick.checked_sub(delay).filter(|tick| *tick > 64 && arrives(*tick)) {
+                    let history = (0..64).filter(|back| arrives(newest - 1 - back));
+                    let history = history.fold(0, |bits, back| bits | 1 << back);
+                    told.on_ack(Ack { newest: Tick(newest), history });
+                }
+                told.begin(Tick(tick), |_| 0);
+                lost += if tick >= 500 { told.lost.len() } else { 0 };
+            }
+            assert!((295..=305).contains(&lost), "{lost} of 300, {delay} ticks late");
+            assert!(told.budget() < 600, "{} bytes, {delay} ticks late", told.budget());
+        }
     }
 
     #[test]

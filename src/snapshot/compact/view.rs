@@ -6,6 +6,7 @@
 
 use super::ages::Ages;
 use super::blocks::Base;
+use super::grid::PLACES;
 use super::parts::PartsTold;
 use crate::snapshot::clusters::Clusters;
 use crate::wire::{Bounds, Position, Tick};
@@ -186,10 +187,13 @@ pub(super) struct Seen {
     pub(super) places: Vec<Place>,
     /// Whether not all that is in view fits into a snapshot.
     pub(super) is_crowded: bool,
+    /// Whether, at each place on the grid, what waits longest found no room.
+    pub(super) is_starved: [bool; PLACES],
 }
 
 impl Seen {
-    pub(super) const NOTHING: Seen = Seen { now: Tick(0), places: Vec::new(), is_crowded: false };
+    pub(super) const NOTHING: Seen =
+        Seen { now: Tick(0), places: Vec::new(), is_crowded: false, is_starved: [false; PLACES] };
 
     /// The clusters in view.
     pub(super) fn in_view(&self) -> impl Iterator<Item = &Place> {
