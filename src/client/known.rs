@@ -315,7 +315,7 @@ mod tests {
                 checksum: None,
                 blocks: &encoded,
             };
-            frames.take_in(&snapshot).unwrap();
+            frames.take_in(&snapshot).expect("it decodes");
             world.take_in_members(&header, frames.telling(header.tick));
             (x_of(&world, 2).is_some(), x_of(&world, 3).is_some())
         };

@@ -109,7 +109,7 @@ fn the_first_so_many_members_are_a_baseline_and_a_block_too() {
         let stayed = was[..known].iter().filter(|old| is.iter().any(|new| new.id == old.id)).count();
         let told = stayed + draw.below((is.len() - stayed) as u64 + 1) as usize;
         let bytes = encoded(&mut encoder, Head { cluster: 1, age: 3 }, &was[..known], &is[..told]);
-        let (.., members) = decoded(&bytes, CLUSTER_BITS, Some(&was[..known]), &mut out).unwrap();
+        let (.., members) = decoded(&bytes, CLUSTER_BITS, Some(&was[..known]), &mut out).expect("it decodes");
         assert_eq!(members, is[..told]);
     }
 }
@@ -129,7 +129,7 @@ fn the_longest_blocks_fit() {
         let is: Vec<Member> = (1 + 64 - kept..=64 + 64 - kept).map(|id| wild(id, -1)).collect();
         let bytes = encoded(&mut encoder, Head { cluster: 511, age: 63 }, &was, &is);
         assert!((1_200..=BLOCK_BYTES_MAX).contains(&bytes.len()), "{} bytes", bytes.len());
-        let (.., members) = decoded(&bytes, CLUSTER_BITS, Some(&was), &mut out).unwrap();
+        let (.., members) = decoded(&bytes, CLUSTER_BITS, Some(&was), &mut out).expect("it decodes");
         assert_eq!(members, is);
     }
 }
@@ -158,7 +158,7 @@ fn who_leaves_and_comes_back_is_a_newcomer() {
     for ids in [&[2, 3, 1][..], &[3, 1], &[2, 1], &[], &[9, 8, 1]] {
         let is = players(ids);
         let bytes = encoded(&mut Encoder::new(), Head { cluster: 0, age: 1 }, &was, &is);
-        let (.., members) = decoded(&bytes, CLUSTER_BITS, Some(&was), &mut out).unwrap();
+        let (.., members) = decoded(&bytes, CLUSTER_BITS, Some(&was), &mut out).expect("it decodes");
         assert_eq!(members, is);
     }
 }
@@ -242,7 +242,7 @@ fn an_encoder_and_a_decoder_allocate_nothing_once_their_buffers_have_grown() {
         let is = next(&mut draw, &was);
         bytes.clear();
         encoder.encode(Head { cluster: 1, age: 1 }, CLUSTER_BITS, &was, &is, |_| None, &mut bytes);
-        decoded(&bytes, CLUSTER_BITS, Some(&was), &mut out).unwrap();
+        decoded(&bytes, CLUSTER_BITS, Some(&was), &mut out).expect("it decodes");
     }
     assert_eq!(buffers, (bytes.as_ptr(), pointers(&out)));
 }
