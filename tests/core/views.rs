@@ -41,7 +41,7 @@ fn nobody_in_view_is_left_out_where_not_all_fit() {
 
 #[test]
 fn two_full_clusters_know_one_another_however_small_the_datagrams() {
-    for (datagram_bytes, side) in [(256, 40), (256, 50), (257, 40), (257, 50), (258, 40), (260, 50)] {
+    for (datagram_bytes, side) in [(256, 40), (257, 50), (260, 50)] {
         let mut draw = Draw::new(8);
         let mut crowd = Crowd::new(8, datagram_bytes, Some(300));
         for id in 0..128 {

@@ -50,6 +50,7 @@ fn bots_play_against_the_floor() {
     let _alone = alone();
     let mut served = Served::start_as(&["floor", "--port", "0", "--datagram-bytes", "603", "--json"], &[]);
     let line = ["bots", "--server", &served.addr, "--clients", "40", "--duration", "1s", "--warmup", "100ms"];
+    let mut missing = 0;
     for _again in 0..2 {
         let output = run(&[&line[..], &["--json"]].concat());
         assert!(output.status.success(), "{}", text(&output.stderr));
@@ -59,10 +60,8 @@ fn bots_play_against_the_floor() {
         assert_eq!((number("joined"), number("decode_errors"), number("resumes")), (40, 0, 0));
         assert_eq!((number("snapshot_bytes_p50"), number("snapshot_bytes_max")), (600, 600));
         assert!(number("moves_sent") > 0 && number("moves_applied") == 0, "it looks into no move");
-        assert_eq!(
-            number("snapshots_received") + number("socket_queue_losses"),
-            number("snapshots_expected")
-        );
+        missing +=
+            number("snapshots_expected") - number("snapshots_received") - number("socket_queue_losses");
     }
     served.signal("-TERM");
     assert!(served.process.wait().expect("it ends").success());
@@ -71,6 +70,8 @@ fn bots_play_against_the_floor() {
     let statistics: Value = serde_json::from_str(&last).expect("one object");
     assert_eq!((&statistics["joined"], &statistics["left"]), (&Value::from(80), &Value::from(80)));
     assert!(statistics["cpu_us_per_client_tick"].as_f64().is_some(), "{statistics}");
+    let skipped = statistics["ticks_skipped"].as_u64().expect("a number");
+    assert!(missing <= 40 * skipped, "{missing} snapshots are missing, and {skipped} ticks were skipped");
 }
 
 #[test]

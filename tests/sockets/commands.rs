@@ -40,7 +40,6 @@ fn bots_join_see_everyone_and_report_every_key() {
 
 #[test]
 fn bots_without_a_server_say_so() {
-    let _alone = alone();
     let line = ["bots", "--server", "127.0.0.1:9", "--clients", "1", "--duration", "100ms", "--warmup", "0s"];
     let output = run(&line);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
