@@ -57,6 +57,13 @@ pub struct Config {
     pub view: Option<u32>,
     /// Whether compact snapshots carry checksums of what they tell, for tests: 8 bytes each, and one hash a player.
     pub checksums: bool,
+    /// Over how much of the period the snapshots of a tick leave, in percent: 0, as soon as they are made, to 90. A burst
+    /// of thousands overflows real queues. A snapshot is on average half of that later.
+    pub send_spread: u32,
+    /// So many threads of their own receive, 0 to 64, for machines with a core for each; without, the tick thread does.
+    pub receive_workers: usize,
+    /// The real-time priority of the tick thread: 1 to 99, the highest. `None`: an ordinary thread.
+    pub priority: Option<u8>,
     /// Whether the first move of an unknown address joins, without handshake or proof. Loopback only.
     pub open: bool,
     /// The client ids that may play, all below [`SERVER_IDS_FROM`].
@@ -74,6 +81,9 @@ impl Default for Config {
             moves_per_second: Self::moves_per_second_at(TickRate::DEFAULT),
             view: None,
             checksums: false,
+            send_spread: 0,
+            receive_workers: 0,
+            priority: None,
             open: false,
             client_ids: 0..=SERVER_IDS_FROM - 1,
         }
@@ -91,6 +101,9 @@ impl Config {
             within("view", "", view.into(), 4..=1 << 30)?;
             within("max-peers", " with --view", self.max_peers as u64, 1..=VIEW_PEERS_MAX)?;
         }
+        within("send-spread", " %", self.send_spread.into(), 0..=90)?;
+        within("receive-workers", "", self.receive_workers as u64, 0..=64)?;
+        within("priority", "", self.priority.unwrap_or(1).into(), 1..=99)?;
         within("client-ids", "", u64::from(*self.client_ids.end()), 0..=u64::from(SERVER_IDS_FROM) - 1)?;
         if self.client_ids.is_empty() {
             return Err(ConfigError::EmptyRange { flag: "client-ids" });

@@ -8,6 +8,7 @@ pub mod client;
 pub mod config;
 pub mod gate;
 pub mod load;
+pub mod machine;
 pub mod net;
 pub mod secret;
 pub mod server;

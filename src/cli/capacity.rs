@@ -15,7 +15,7 @@ use super::bots::{encoding_named, parse_clients, parse_duration, parse_warmup};
 use super::{CommandError, running};
 use crate::config::TickRate;
 use crate::load::capacity::{self, CapacityConfig, CapacityReport, Doing, News};
-use crate::net;
+use crate::machine;
 use crate::wire::Encoding;
 
 /// Most runs of a step.
@@ -77,7 +77,7 @@ pub(super) fn run(args: CapacityArgs) -> Result<(), CommandError> {
         return Err(format!("--from {} is more than --to {}", args.from, args.to).into());
     }
     let files = Files::create(&args)?;
-    let config = config_of(&args, &net::cores())?;
+    let config = config_of(&args, &machine::cores())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(measured(config))?;
     for search in &report.rates {

@@ -13,7 +13,8 @@ use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use super::CommandError;
-use crate::net::{self, ServeError, Statistics, StatisticsAsker};
+use crate::machine;
+use crate::net::{ServeError, Statistics, StatisticsAsker};
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -27,7 +28,7 @@ pub(super) enum LogFormat {
 /// Keeps this process on a core, if one is named. Call it before anything starts a thread.
 pub(super) fn pin(core: Option<usize>) -> Result<(), CommandError> {
     let Some(core) = core else { return Ok(()) };
-    net::pin(core).map_err(|error| format!("--pin {core}: {error}").into())
+    machine::pin(core).map_err(|error| format!("--pin {core}: {error}").into())
 }
 
 pub(super) fn start_log(level: Option<&str>, format: Option<LogFormat>) -> Result<(), CommandError> {

@@ -51,6 +51,17 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "TICKCAST_CHECKSUMS", value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
     checksums: Option<bool>,
+    /// Send the snapshots of a tick spread over so many percent of the period, 0 to 90, where bursts overflow queues on
+    /// the way; each is half of that later on average [default: 0]
+    #[arg(long, env = "TICKCAST_SEND_SPREAD", value_name = "PERCENT")]
+    send_spread: Option<u32>,
+    /// Receive in so many threads of their own, 0 to 64, where there is a core for each [default: 0, the tick thread
+    /// receives]
+    #[arg(long, env = "TICKCAST_RECEIVE_WORKERS", value_name = "N")]
+    receive_workers: Option<usize>,
+    /// Run the tick thread before all others: its real-time priority, 1 to 99 [default: as any thread]
+    #[arg(long, env = "TICKCAST_PRIORITY", value_name = "N")]
+    priority: Option<u8>,
     /// Drop what a peer sends above this rate, 1 to 100000 a second [default: two a tick, at least 250]
     #[arg(long, env = "TICKCAST_MOVES_PER_SECOND", value_name = "N")]
     moves_per_second: Option<u32>,
@@ -90,6 +101,7 @@ pub(super) fn run(args: ServeArgs) -> Result<(), CommandError> {
         let signals = running::signals(json)?;
         let server = TickServer::bind(bind, config).map_err(|error| match error {
             ServeError::Socket(error) => format!("cannot listen on --bind {bind}: {error}"),
+            ServeError::Priority(error) => format!("--priority: {error}"),
             other => other.to_string(),
         })?;
         let statistics = server.statistics();
@@ -128,6 +140,9 @@ impl ServeArgs {
             client_ids: self.client_ids.or(file.client_ids),
             view: self.view.or(file.view),
             checksums: self.checksums.or(file.checksums),
+            send_spread: self.send_spread.or(file.send_spread),
+            receive_workers: self.receive_workers.or(file.receive_workers),
+            priority: self.priority.or(file.priority),
             open: self.open.or(file.open),
             log_level: self.log_level.or(file.log_level),
             log_format: self.log_format.or(file.log_format),
@@ -149,6 +164,9 @@ fn config_of(args: ServeArgs) -> Config {
         moves_per_second: args.moves_per_second.unwrap_or_else(|| Config::moves_per_second_at(tick_rate)),
         view: args.view.or(default.view),
         checksums: args.checksums.unwrap_or(default.checksums),
+        send_spread: args.send_spread.unwrap_or(default.send_spread),
+        receive_workers: args.receive_workers.unwrap_or(default.receive_workers),
+        priority: args.priority.or(default.priority),
         open: args.open.unwrap_or(default.open),
         client_ids: args.client_ids.map_or(default.client_ids, |ids| ids.0),
     }

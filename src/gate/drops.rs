@@ -1,9 +1,10 @@
 //! What is refused at the gate or in the tick, and how often.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
+
+use super::shared::{AtomicU64, Ordering};
 
 /// Declares the reasons once: the enum, their number, their names.
 macro_rules! drop_reasons {

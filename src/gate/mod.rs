@@ -6,21 +6,23 @@
 mod address;
 mod budget;
 mod drops;
+#[cfg(tickcast_loom)]
+mod model;
 mod proof;
+#[cfg(all(test, tickcast_loom))]
+mod races;
+mod shared;
+mod table;
 
-use std::hash::BuildHasher as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_queue::ArrayQueue;
-use dashmap::DashMap;
 use tracing::debug;
 
 pub use address::PeerAddr;
 pub use drops::{DropReason, Drops};
 
 use crate::config::Config;
-use crate::secret::{HashState, Secret};
+use crate::secret::Secret;
 use crate::wire::{
     self, Ack, Challenge, FromClient, FromServer, HELLO_BYTES, Hello, LEAVE_BYTES, Leave, MOVE_BYTES, Move,
     PROTOCOL_VERSION, Position, Proof, REFUSAL_BYTES, Refusal, RefusalReason,
@@ -29,6 +31,8 @@ pub(crate) use budget::Account;
 use budget::{Budget, Strangers};
 use drops::Sampler;
 use proof::Prover;
+use shared::{ArrayQueue, AtomicUsize, Ordering};
+use table::{Entry, PeerTable};
 
 /// Names a peer of the tick: a place, and how often that place has been given away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,24 +84,11 @@ pub(crate) struct Identity {
     pub(crate) client_id: u32,
 }
 
-/// What the gate must know of a peer.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    key: PeerKey,
-    session: u64,
-    client_id: u32,
-    /// The sequence of its newest move; 0 before the first.
-    newest: u32,
-    account: Account,
-}
-
 /// Shared by whoever receives datagrams, the tick, and whoever reports; every method takes `&self`.
 ///
 /// - For receivers: [`Gate::receive`] with every datagram; send the [`Reply`] if there is one.
 /// - For reports: [`Gate::drops`], [`Gate::peers`], [`Gate::queued`].
 /// - The tick takes the commands out, and says who plays at which address.
-///
-/// No guard of the peer table is held while the queue, the log or the table itself is called.
 #[derive(Debug)]
 pub struct Gate {
     started: Instant,
@@ -108,7 +99,7 @@ pub struct Gate {
     stranger_places: AtomicUsize,
     stranger_places_max: usize,
     prover: Prover,
-    peers: DashMap<PeerAddr, Entry, HashState>,
+    peers: PeerTable,
     queue: ArrayQueue<Command>,
     drops: Drops,
     sampler: Sampler,
@@ -124,7 +115,7 @@ impl Gate {
             stranger_places: AtomicUsize::new(config.joins_per_tick()),
             stranger_places_max: config.joins_per_tick(),
             prover: Prover::new(secret.derive("proof of address")),
-            peers: DashMap::with_hasher(secret.derive("peer table").hash_state()),
+            peers: PeerTable::new(secret.derive("peer table").hash_state()),
             queue: ArrayQueue::new(config.queue_places()),
             drops: Drops::default(),
             sampler: Sampler::default(),
@@ -229,20 +220,21 @@ impl Gate {
     fn on_move(&self, now: Instant, from: PeerAddr, step: &Move) -> Result<(), DropReason> {
         let age = self.age(now);
         let command = Step { sequence: step.sequence, at: step.at, state: step.state, ack: step.ack };
-        let Some(mut entry) = self.peers.get_mut(&from) else {
-            return self.on_stranger(age, from, step, command);
-        };
-        self.check_identity(&entry, step.session, step.client_id)?;
-        if !is_newer(step.sequence, entry.newest) {
-            return Err(DropReason::Sequence);
+        let passed = self.peers.with(from, |entry| {
+            self.check_identity(entry, step.session, step.client_id)?;
+            if !is_newer(step.sequence, entry.newest) {
+                return Err(DropReason::Sequence);
+            }
+            if !self.budget.charge(age, &mut entry.account) {
+                return Err(DropReason::Rate);
+            }
+            entry.newest = step.sequence;
+            Ok(entry.key)
+        });
+        match passed {
+            Some(key) => self.push(Command::Move(key?, command)),
+            None => self.on_stranger(age, from, step, command),
         }
-        if !self.budget.charge(age, &mut entry.account) {
-            return Err(DropReason::Rate);
-        }
-        entry.newest = step.sequence;
-        let key = entry.key;
-        drop(entry);
-        self.push(Command::Move(key, command))
     }
 
     fn on_stranger(
@@ -267,14 +259,14 @@ impl Gate {
     }
 
     fn on_leave(&self, now: Instant, from: PeerAddr, leave: &Leave) -> Result<(), DropReason> {
-        let mut entry = self.peers.get_mut(&from).ok_or(DropReason::UnknownPeer)?;
-        self.check_identity(&entry, leave.session, leave.client_id)?;
-        if !self.budget.charge(self.age(now), &mut entry.account) {
-            return Err(DropReason::Rate);
-        }
-        let key = entry.key;
-        drop(entry);
-        self.push(Command::Leave(key))
+        let passed = self.peers.with(from, |entry| {
+            self.check_identity(entry, leave.session, leave.client_id)?;
+            if !self.budget.charge(self.age(now), &mut entry.account) {
+                return Err(DropReason::Rate);
+            }
+            Ok(entry.key)
+        });
+        self.push(Command::Leave(passed.ok_or(DropReason::UnknownPeer)??))
     }
 
     fn check_identity(&self, entry: &Entry, session: u64, client_id: u32) -> Result<(), DropReason> {
@@ -289,14 +281,17 @@ impl Gate {
 
     /// A peer that says hello again pays for it as for a move. False if there is none at `from`.
     fn charge_known(&self, age: Duration, from: PeerAddr) -> Result<bool, DropReason> {
-        let Some(mut entry) = self.peers.get_mut(&from) else { return Ok(false) };
-        if self.budget.charge(age, &mut entry.account) { Ok(true) } else { Err(DropReason::Rate) }
+        match self.peers.with(from, |entry| self.budget.charge(age, &mut entry.account)) {
+            None => Ok(false),
+            Some(true) => Ok(true),
+            Some(false) => Err(DropReason::Rate),
+        }
     }
 
     /// Strangers pay from accounts that they share, and all together get so many places a tick: each may cost an
     /// answer, and the tick shall not be theirs.
     fn push_of_stranger(&self, age: Duration, from: PeerAddr, command: Command) -> Result<(), DropReason> {
-        if !self.strangers.charge(age, self.peers.hasher().hash_one(from)) {
+        if !self.strangers.charge(age, self.peers.hash(from)) {
             return Err(DropReason::Rate);
         }
         let take_place = |places: usize| places.checked_sub(1);
@@ -335,16 +330,16 @@ impl Gate {
     }
 
     pub(crate) fn remove(&self, addr: PeerAddr) {
-        self.peers.remove(&addr);
+        self.peers.remove(addr);
     }
 
     /// What the peer at `addr` has left to spend.
     pub(crate) fn account_at(&self, addr: PeerAddr) -> Option<Account> {
-        self.peers.get(&addr).map(|entry| entry.account)
+        self.peers.get(addr).map(|entry| entry.account)
     }
 
     pub(crate) fn key_at(&self, addr: PeerAddr) -> Option<PeerKey> {
-        self.peers.get(&addr).map(|entry| entry.key)
+        self.peers.get(addr).map(|entry| entry.key)
     }
 
     pub(crate) fn count(&self, reason: DropReason) {

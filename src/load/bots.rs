@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use super::age::{Ages, Standing};
 use super::bot::{self, Bot, Shared};
-use super::machine;
+use super::queues;
 use super::refusal_in_words;
 use super::report::{BotsReport, Findings, histogram};
 use super::tally::Counts;
 use super::walk::{Area, Walk, Walks};
 use crate::client::{BlockTotals, ClientConfig};
+use crate::machine;
 use crate::secret::Secret;
 use crate::wire::Encoding;
 
@@ -320,7 +321,7 @@ impl Fleet<'_> {
     }
 
     fn queue_losses(&self) -> Option<u64> {
-        machine::queue_losses(self.bots.iter().map(Bot::socket))
+        queues::losses(self.bots.iter().map(Bot::socket))
     }
 
     fn report(&mut self, measured: Duration, cpu_time: Option<Duration>, losses: Option<u64>) -> BotsReport {

@@ -9,7 +9,7 @@ mod bot;
 pub mod bots;
 pub mod capacity;
 mod epoch;
-mod machine;
+mod queues;
 mod report;
 pub mod send;
 mod tally;

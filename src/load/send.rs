@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{bot, closed_in_words, machine, refusal_in_words};
+use super::{bot, closed_in_words, refusal_in_words};
 use crate::client::{Client, ClientConfig, Event, KnownPlayer};
+use crate::machine;
 use crate::secret::Secret;
 use crate::wire::{Bounds, ClosedReason, Position, Refusal, Tick, UDP_PAYLOAD_MAX};
 

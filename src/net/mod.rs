@@ -2,11 +2,13 @@
 
 mod clock;
 mod floor;
-mod machine;
+mod pace;
+mod receiver;
 mod socket;
 mod statistics;
 mod status;
 mod tick_thread;
+mod workers;
 
 use std::future::Future;
 use std::io;
@@ -19,17 +21,19 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::info;
 
 pub use floor::{FLOOR_BYTES, Floor, FloorConfig};
-pub use machine::{PinError, cores, pin};
 pub use statistics::{Statistics, StatisticsAnswer, StatisticsAsker};
 pub use status::{Spread, Status, Traffic};
 
 use crate::config::{Config, ConfigError};
 use crate::gate::{Drops, Gate};
+use crate::machine::{self, PriorityError};
 use crate::secret::Secret;
 use crate::server::Server;
 use crate::wire::{Player, Tick};
-use socket::{Bound, Socket};
-use tick_thread::TickThread;
+use receiver::Receiver;
+use socket::Bound;
+use tick_thread::{Onlookers, TickThread};
+use workers::Workers;
 
 /// How many requests for positions may wait for the next tick; who asks beyond that waits for a place.
 const REQUESTS_MAX: usize = 64;
@@ -54,6 +58,9 @@ pub enum ServeError {
     /// The socket cannot be used.
     #[error("cannot use the UDP socket: {0}")]
     Socket(#[from] io::Error),
+    /// The tick thread may not have the priority that it is to have.
+    #[error("cannot have the priority: {0}")]
+    Priority(#[from] PriorityError),
     /// The tick thread has ended although nobody told it to: a bug, which its log names.
     #[error("the tick thread has ended unexpectedly")]
     Ended,
@@ -96,22 +103,33 @@ impl TickServer {
         if config.open && !local_addr.ip().to_canonical().is_loopback() {
             return Err(ConfigError::OpenOffLoopback { bind: local_addr.ip() }.into());
         }
-        let started = clock::now();
+        let started = machine::now();
         let server = Server::new(config, &secret_of_the_system()?, started)?;
         let gate = Arc::clone(server.gate());
-        let socket = Bound::new(udp)?;
+        let bound = Bound::new(udp)?;
         let stop = Arc::new(AtomicBool::new(false));
-        let (requests, requested) = mpsc::channel(REQUESTS_MAX);
-        let (statistics, asked) = StatisticsAsker::new();
+        let (requests, positions_asked) = mpsc::channel(REQUESTS_MAX);
+        let (statistics, statistics_asked) = StatisticsAsker::new();
         let (watching, watched) = watch::channel(Status::default());
+        let onlookers = Onlookers { positions: positions_asked, statistics: statistics_asked, watching };
         let (ending, ended) = oneshot::channel();
         let tick_rate_hz = (server.config().tick_rate.hz() * 1000.0).round() / 1000.0;
         let stopped = Arc::clone(&stop);
+        let config = server.config();
+        let (priority, datagram_bytes) = (config.priority, config.datagram_bytes);
+        let workers = Workers::start(config.receive_workers, &bound, &gate, datagram_bytes)?;
+        let (granting, granted) = std::sync::mpsc::sync_channel(1);
         std::thread::Builder::new().name("tick".into()).spawn(move || {
-            let socket = Socket::new(socket);
-            let thread = TickThread::new(server, socket, started, stopped, requested, asked, watching);
-            let _nobody_waits = ending.send(thread.run());
+            let asked_for = priority.map_or(Ok(()), machine::prioritise);
+            let is_granted = asked_for.is_ok();
+            let _starter_waits = granting.send(asked_for);
+            if is_granted {
+                let receiver = Receiver::new(bound, Arc::clone(server.gate()), datagram_bytes);
+                let thread = TickThread::new(server, receiver, workers, started, stopped, onlookers);
+                let _nobody_waits = ending.send(thread.run());
+            }
         })?;
+        granted.recv().map_err(|_| ServeError::Ended)??;
         info!(addr = %local_addr, tick_rate_hz, "listening");
         Ok(Self { local_addr, gate, stop, requests, statistics, watched, ended })
     }

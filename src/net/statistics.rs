@@ -10,9 +10,10 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
+use super::ServeError;
 use super::status::{Spread, Traffic, histogram, spread};
-use super::{ServeError, machine};
 use crate::gate::{DropReason, Drops};
+use crate::machine;
 use crate::server::{Report, Totals};
 
 /// What was done since the statistics before, or since the start. As JSON every key is always there, a number
@@ -244,8 +245,8 @@ fn rounded(value: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::clock::now;
     use super::*;
+    use crate::machine::now;
 
     fn counted(ticks: u64, snapshots: u64, length_drops: u64) -> Counted {
         let drops = Drops::default();

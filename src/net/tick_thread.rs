@@ -1,26 +1,27 @@
 //! The one loop: waits for the tick's deadline and drains the socket meanwhile; ticks; sends and drains in
 //! turn. Everything that comes in or goes out passes here, and each step is bounded.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
-use tracing::{debug, warn};
+use tracing::debug;
 
-use super::clock::{TickClock, make_sleeps_precise, now, sleep};
-use super::socket::{RECEIVE_MAX, Socket};
+use super::clock::{Alarm, TickClock};
+use super::pace::Pace;
+use super::receiver::{DRAIN_EVERY, DRAIN_MAX, Receiver};
+use super::socket::RECEIVE_MAX;
 use super::statistics::{Counted, StatisticsRequest, Window};
 use super::status::{Durations, Status};
+use super::workers::Workers;
 use super::{Positions, PositionsRequest};
-use crate::gate::Gate;
+use crate::machine::{make_sleeps_precise, now, sleep};
 use crate::server::{Batch, Server};
 use crate::wire::{ClosedReason, Tick};
 
-/// How often the socket is drained while datagrams come in: seldom enough to take in many at once, often
-/// enough that none waits long.
-const DRAIN_EVERY: Duration = Duration::from_micros(1_500);
+/// The last drain before a tick begins so long before its deadline: time enough for what comes in between two drains.
+const LAST_DRAIN_BEFORE: Duration = Duration::from_micros(250);
 
 /// Times up to this are slept without an eye on the socket.
 const SLEEP_FROM: Duration = Duration::from_micros(200);
@@ -28,8 +29,9 @@ const SLEEP_FROM: Duration = Duration::from_micros(200);
 /// How long the thread may sleep without looking whether it should stop.
 const LOOK_UP_EVERY: Duration = Duration::from_millis(100);
 
-/// Most datagrams taken in by one drain while the thread waits, so that a flood cannot keep it from its deadline.
-const DRAIN_MAX: usize = 64 * RECEIVE_MAX;
+/// How often the thread looks whether the queue fills up, where others receive.
+const CATCH_UP_EVERY: Duration = Duration::from_millis(10);
+
 /// Most datagrams taken in between two batches of sends: four for each one sent, so that a flood cannot make a tick
 /// longer without bound.
 const DRAIN_BETWEEN_SENDS_MAX: usize = 4 * RECEIVE_MAX;
@@ -39,16 +41,25 @@ const CLOSE_TOLD: usize = 3;
 /// The pause between two times that it is told.
 const CLOSE_PAUSE: Duration = Duration::from_millis(20);
 
+/// Those who look at the server while it runs.
+pub(super) struct Onlookers {
+    /// Want the positions of all players.
+    pub(super) positions: mpsc::Receiver<PositionsRequest>,
+    /// Want statistics.
+    pub(super) statistics: mpsc::Receiver<StatisticsRequest>,
+    /// Want to know where it stands after every tick.
+    pub(super) watching: watch::Sender<Status>,
+}
+
 /// Owns the core and the socket, and runs until it is told to stop.
 pub(super) struct TickThread {
     server: Server,
-    gate: Arc<Gate>,
-    socket: Socket,
+    receiver: Receiver,
+    workers: Workers,
     clock: TickClock,
+    alarm: Alarm,
     stop: Arc<AtomicBool>,
-    requests: mpsc::Receiver<PositionsRequest>,
-    asked: mpsc::Receiver<StatisticsRequest>,
-    watched: watch::Sender<Status>,
+    onlookers: Onlookers,
     status: Status,
     lateness: Durations,
     duration: Durations,
@@ -56,31 +67,27 @@ pub(super) struct TickThread {
     next_summary: Instant,
     summarised: Status,
     batch: Batch,
-    replies: Batch,
 }
 
 impl TickThread {
     pub(super) fn new(
         server: Server,
-        socket: Socket,
+        receiver: Receiver,
+        workers: Workers,
         started: Instant,
         stop: Arc<AtomicBool>,
-        requests: mpsc::Receiver<PositionsRequest>,
-        asked: mpsc::Receiver<StatisticsRequest>,
-        watched: watch::Sender<Status>,
+        onlookers: Onlookers,
     ) -> Self {
         let config = server.config();
         Self {
-            gate: Arc::clone(server.gate()),
             clock: TickClock::new(started, config.tick_rate.period()),
+            alarm: Alarm::new(config.tick_rate.period()),
             batch: Batch::new(config.datagram_bytes),
-            replies: Batch::new(config.datagram_bytes),
             server,
-            socket,
+            receiver,
+            workers,
             stop,
-            requests,
-            asked,
-            watched,
+            onlookers,
             status: Status::default(),
             lateness: Durations::new(),
             duration: Durations::new(),
@@ -107,106 +114,103 @@ impl TickThread {
         self.status
     }
 
-    /// Drains the socket until `deadline`, or until the thread should stop.
+    /// Drains the socket until `deadline`, or until the thread should stop. The last drain ends before the deadline, so
+    /// that what comes in makes no tick late.
     fn wait_for(&mut self, deadline: Instant) {
         loop {
             let received = self.drain(DRAIN_MAX);
             self.server.catch_up(now());
             let left = deadline.saturating_duration_since(now());
-            if left.is_zero() || self.stop.load(Ordering::Acquire) {
-                return;
-            }
-            match received {
-                Ok(0) if left > SLEEP_FROM => self.wait(left.min(LOOK_UP_EVERY)),
-                Ok(0) => sleep(left),
-                Ok(_) | Err(_) => sleep(left.min(DRAIN_EVERY)),
-            }
-        }
-    }
-
-    /// Waits for a datagram, and stops a little before the time, because waits for a socket end late: by up to a
-    /// thousandth of their length and 50 us. What is left is slept, which is precise.
-    fn wait(&mut self, timeout: Duration) {
-        let timeout = timeout - timeout / 500 - SLEEP_FROM / 2;
-        if let Err(error) = self.socket.wait(timeout) {
-            warn!(%error, "cannot wait for datagrams");
-            sleep(timeout.min(DRAIN_EVERY));
-        }
-    }
-
-    /// Takes in what has come, up to `most` datagrams, and answers what must be answered at once.
-    fn drain(&mut self, most: usize) -> io::Result<usize> {
-        let mut total = 0;
-        while total < most {
-            let received = self.receive().inspect_err(|error| {
-                self.status.traffic.receive_errors += 1;
-                debug!(%error, "cannot receive");
-            })?;
-            total += received;
-            if received < RECEIVE_MAX {
+            if left <= LAST_DRAIN_BEFORE || self.stop.load(Ordering::Acquire) {
                 break;
             }
+            self.doze(received, left - LAST_DRAIN_BEFORE);
         }
-        Ok(total)
+        if !self.stop.load(Ordering::Acquire) {
+            self.alarm.wait_until(deadline, self.status.report.peers > 0);
+        }
     }
 
-    fn receive(&mut self) -> io::Result<usize> {
-        let now = now();
-        let (gate, replies, traffic) = (&self.gate, &mut self.replies, &mut self.status.traffic);
-        replies.clear();
-        let received = self.socket.receive(|from, bytes| {
-            traffic.received += 1;
-            traffic.received_bytes += bytes.len() as u64;
-            match from {
-                Ok(peer) => {
-                    if let Some(reply) = gate.receive(now, peer, bytes) {
-                        replies.push(peer, |out| out.extend_from_slice(&reply));
-                    }
-                }
-                Err((from, reason)) => gate.refuse(now, &from, reason),
-            }
-        });
-        if !replies.is_empty() {
-            let sent = self.socket.send(replies);
-            traffic.sent += sent.sent as u64;
-            traffic.send_failed += sent.failed as u64;
+    /// Waits for at most `left`, and shorter where datagrams come in.
+    fn doze(&mut self, received: usize, left: Duration) {
+        if !self.workers.is_empty() {
+            sleep(left.min(CATCH_UP_EVERY));
+        } else if received > 0 {
+            sleep(left.min(DRAIN_EVERY));
+        } else if left > SLEEP_FROM {
+            // It stops a little before the time, because waits for a socket end late: by up to a thousandth of their
+            // length and 50 us. What is left is slept, which is precise.
+            let timeout = left.min(LOOK_UP_EVERY);
+            self.receiver.wait(timeout - timeout / 500 - SLEEP_FROM / 2);
+        } else {
+            sleep(left);
         }
-        received
+    }
+
+    /// Takes in what has come, up to `most` datagrams, unless that is the work of others. An error of the socket passes,
+    /// or it is met again and counted.
+    fn drain(&mut self, most: usize) -> usize {
+        if self.workers.is_empty() { self.receiver.drain(most).unwrap_or(1) } else { 0 }
     }
 
     fn tick(&mut self, tick: Tick) {
         let began = now();
         self.server.tick(began, tick);
         self.status.report = *self.server.report();
+        self.status.traffic = self.workers.traffic_with(&self.receiver);
         // Before its snapshots: who has received one finds that the status knows of it.
-        self.watched.send_replace(self.status);
-        self.send_all();
+        self.onlookers.watching.send_replace(self.status);
+        let paused = self.send_all(began);
         self.answer_requests(tick);
         let done = now();
         let late = began.saturating_duration_since(self.clock.deadline(tick));
         self.lateness.note(late);
-        self.duration.note(done - began);
-        self.window.note(late, done - began);
+        let worked = (done - began).saturating_sub(paused);
+        self.duration.note(worked);
+        self.window.note(late, worked);
         self.status.report = *self.server.report();
+        self.status.traffic = self.workers.traffic_with(&self.receiver);
         self.answer_statistics(done);
         if done >= self.next_summary {
             self.summarise(done);
         }
     }
 
-    /// Sends what is due, and drains the socket between two batches.
-    fn send_all(&mut self) {
-        while self.server.poll(&mut self.batch) {
-            let sent = self.socket.send(&self.batch);
-            self.status.traffic.sent += sent.sent as u64;
-            self.status.traffic.send_failed += sent.failed as u64;
-            let _counted = self.drain(DRAIN_BETWEEN_SENDS_MAX);
+    /// Sends what is due in the tick that `began`, and drains the socket between two batches. Gives for how long nothing
+    /// was due yet.
+    fn send_all(&mut self, began: Instant) -> Duration {
+        let config = self.server.config();
+        let pace = Pace::new(began, config.tick_rate.period(), config.send_spread, self.status.report.peers);
+        let (mut sent, mut paused) = (0, Duration::ZERO);
+        loop {
+            paused += self.pause(&pace, sent);
+            if !self.server.poll(&mut self.batch) {
+                return paused;
+            }
+            self.receiver.send(&self.batch);
+            sent += self.batch.len();
+            self.drain(DRAIN_BETWEEN_SENDS_MAX);
         }
+    }
+
+    /// Drains the socket until the next datagram is due, and gives for how long.
+    fn pause(&mut self, pace: &Pace, sent: usize) -> Duration {
+        let began = now();
+        let mut time = began;
+        while let Some(left) = pace.pause(sent, time)
+            && !self.stop.load(Ordering::Acquire)
+        {
+            self.drain(DRAIN_MAX);
+            self.server.catch_up(now());
+            sleep(left.min(DRAIN_EVERY));
+            time = now();
+        }
+        time - began
     }
 
     fn answer_requests(&mut self, tick: Tick) {
         let mut positions = None;
-        while let Ok(request) = self.requests.try_recv() {
+        while let Ok(request) = self.onlookers.positions.try_recv() {
             let answer = positions.get_or_insert_with(|| {
                 Arc::new(Positions { tick, players: self.server.players().collect() })
             });
@@ -215,8 +219,8 @@ impl TickThread {
     }
 
     fn answer_statistics(&mut self, now: Instant) {
-        while let Ok(request) = self.asked.try_recv() {
-            let counted = Counted::new(&self.status.report, &self.status.traffic, self.gate.drops());
+        while let Ok(request) = self.onlookers.statistics.try_recv() {
+            let counted = Counted::new(&self.status.report, &self.status.traffic, self.server.gate().drops());
             let _nobody_waits_any_more = request.send(self.window.take(now, &self.status.report, counted));
         }
     }
@@ -237,7 +241,7 @@ impl TickThread {
             moves_applied = totals.moves_applied - before.moves_applied,
             snapshots = totals.snapshots - before.snapshots,
             send_failed = traffic.send_failed - traffic_before.send_failed,
-            refused_in_all = self.gate.drops().total(),
+            refused_in_all = self.server.gate().drops().total(),
             late_p50_us = self.lateness.second().p50_ns / 1000,
             tick_p99_us = self.duration.second().p99_ns / 1000,
             "second"
@@ -253,12 +257,13 @@ impl TickThread {
             if told > 0 {
                 sleep(CLOSE_PAUSE);
             }
-            let _counted = self.drain(DRAIN_MAX);
+            self.drain(DRAIN_MAX);
             self.server.close(ClosedReason::ShuttingDown);
-            self.send_all();
+            self.send_all(now());
         }
+        self.status.traffic = self.workers.traffic_with(&self.receiver);
         self.summarise(now());
-        self.watched.send_replace(self.status);
+        self.onlookers.watching.send_replace(self.status);
         self.answer_statistics(now());
     }
 }

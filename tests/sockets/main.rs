@@ -9,6 +9,7 @@ mod crowd;
 mod hostile;
 mod lesson;
 mod library;
+mod options;
 mod script;
 mod served;
 mod statistics;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::machine;
 use super::process::{Line, Process, ProcessError};
 use super::{CapacityConfig, DECODERS};
+use crate::machine;
 use crate::wire::Encoding;
 
 /// What a run may take beyond its warm-up and its duration: to join, as the bots allow themselves, and to start

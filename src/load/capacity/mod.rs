@@ -18,7 +18,7 @@ pub use step::{Step, Verdict};
 pub use svg::svg;
 pub use table::{headings, row};
 
-use super::machine;
+use crate::machine;
 use crate::wire::{Encoding, SNAPSHOT_HEADER_BYTES};
 use measure::{Against, Plan, Run};
 use process::ProcessError;

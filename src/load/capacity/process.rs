@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use super::super::machine;
+use crate::machine;
 
 /// How long it takes at most until somebody who waits for a line sees that it should stop.
 const LOOK_UP_EVERY: Duration = Duration::from_millis(100);
@@ -122,7 +122,7 @@ impl Process {
     /// Asks it for its statistics, the next line of its standard output.
     pub(super) fn ask_statistics(&self) -> Result<(), ProcessError> {
         let name = || self.name.clone();
-        machine::ask_statistics(&self.child).map_err(|error| ProcessError::System { name: name(), error })
+        ask_statistics(&self.child).map_err(|error| ProcessError::System { name: name(), error })
     }
 
     /// A Ctrl-C ends all processes of a terminal, each at its own pace: then it is no failure.
@@ -158,6 +158,21 @@ fn forward(stream: impl Read + Send + 'static, said: Sender<Line>, line_of: fn(S
             }
         }
     });
+}
+
+/// Asks a server process of ours for a line of statistics.
+#[cfg(target_os = "linux")]
+fn ask_statistics(process: &Child) -> io::Result<()> {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    let id = i32::try_from(process.id()).map_err(io::Error::other)?;
+    kill(Pid::from_raw(id), Signal::SIGUSR1).map_err(io::Error::from)
+}
+
+/// Asks a server process of ours for a line of statistics.
+#[cfg(not(target_os = "linux"))]
+fn ask_statistics(_process: &Child) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "only on Linux"))
 }
 
 #[cfg(all(test, unix))]

@@ -15,7 +15,8 @@ use tokio::sync::mpsc;
 
 use super::{FloorConfig, filled};
 use crate::gate::Drops;
-use crate::net::clock::{TickClock, make_sleeps_precise, now, sleep};
+use crate::machine::{make_sleeps_precise, now, sleep};
+use crate::net::clock::TickClock;
 use crate::net::statistics::{Counted, StatisticsRequest, Window};
 use crate::net::status::Traffic;
 use crate::server::Report;

@@ -59,6 +59,11 @@ impl Bound {
         linux::ask_where_reached(&udp, local)?;
         Ok(Self { udp, local })
     }
+
+    /// The same socket again, for another thread.
+    pub(super) fn another(&self) -> io::Result<Self> {
+        Ok(Self { udp: self.udp.try_clone()?, local: self.local })
+    }
 }
 
 /// Makes the buffers as large as the server needs them, and says where the system grants less.
