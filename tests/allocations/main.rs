@@ -11,6 +11,8 @@ const PLAYERS: usize = 1_000;
 /// Nearly every buffer is as large as it gets by then; one that grows later breaks a record, and has room for more.
 const WARMUP_TICKS: usize = 300;
 const TICKS: usize = 100;
+/// All that the server remembers is as long as it gets.
+const HISTORY_TICKS: usize = 70;
 
 #[test]
 fn a_steady_tick_of_compact_snapshots_allocates_nothing() {
@@ -25,6 +27,28 @@ fn a_steady_tick_of_plain_snapshots_allocates_nothing() {
 #[test]
 fn a_steady_tick_of_views_allocates_nothing() {
     assert_eq!(allocations(Encoding::Compact, Some(2_000)), []);
+}
+
+#[test]
+fn a_player_takes_what_the_readme_says() {
+    for (encoding, stated) in [(Encoding::Plain, 1_000), (Encoding::Compact, 3_500)] {
+        let [some, twice] = [PLAYERS, 2 * PLAYERS].map(|players| taken(players, encoding));
+        let each = (twice - some) / PLAYERS as i64;
+        println!("{encoding:?}: {each} bytes for each player");
+        assert!((stated / 2..=stated).contains(&each), "{encoding:?}: {each} bytes, not {stated}");
+    }
+}
+
+/// What so many players and their peers take from the heap, from their joining on, in bytes.
+fn taken(players: usize, encoding: Encoding) -> i64 {
+    let mut bytes = 0;
+    let mut watch = |part: Part, call: &mut dyn FnMut()| {
+        let taken = allocation_counter::measure(call).bytes_current;
+        bytes += if part == Part::Decode { 0 } else { taken };
+    };
+    let mut room = Room::watched(players, encoding, None, &mut watch);
+    (0..HISTORY_TICKS).for_each(|_| room.step(&mut watch));
+    bytes
 }
 
 /// In which calls into the server something was allocated, in which of the measured ticks, and how often.

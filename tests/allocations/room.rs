@@ -42,8 +42,13 @@ pub(crate) struct Room {
 
 impl Room {
     /// A room in which all have joined.
-    #[expect(clippy::disallowed_methods, reason = "a room begins somewhere in time")]
     pub(crate) fn new(players: usize, encoding: Encoding, view: Option<u32>) -> Self {
+        Self::watched(players, encoding, view, &mut unwatched)
+    }
+
+    /// The same, for one who looks at their joining.
+    #[expect(clippy::disallowed_methods, reason = "a room begins somewhere in time")]
+    pub(crate) fn watched(players: usize, encoding: Encoding, view: Option<u32>, watch: Watch) -> Self {
         let (secret, now) = (Secret::from_seed(1), Instant::now());
         let server = Server::new(Config { view, ..Config::default() }, &secret, now);
         let server = server.expect("the configuration is good");
@@ -61,27 +66,29 @@ impl Room {
             tick: Tick(0),
             now,
         };
-        room.join();
+        room.join(watch);
         room
     }
 
     /// As many in each tick as a server lets in.
-    fn join(&mut self) {
+    fn join(&mut self, watch: Watch) {
         let joins_per_tick = self.server.config().joins_per_tick();
         for first in (0..self.clients.len()).step_by(joins_per_tick) {
             for id in first..self.clients.len().min(first + joins_per_tick) {
                 // Hello, and hello with the proof.
-                (0..2).for_each(|_| self.ask(id));
+                (0..2).for_each(|_| self.ask(id, watch));
             }
-            self.play(&mut unwatched);
+            self.play(watch);
         }
         assert_eq!(self.server.gate().peers(), self.clients.len(), "everyone has joined");
     }
 
-    fn ask(&mut self, id: usize) {
+    fn ask(&mut self, id: usize, watch: Watch) {
         self.bytes.clear();
         self.clients[id].poll(self.now, &mut self.bytes);
-        if let Some(reply) = self.server.gate().receive(self.now, addr(id), &self.bytes) {
+        let mut reply = None;
+        watch(Part::Receive, &mut || reply = self.server.gate().receive(self.now, addr(id), &self.bytes));
+        if let Some(reply) = reply {
             self.clients[id].receive(self.now, &reply);
         }
     }
