@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::process::{Line, Process, ProcessError};
-use super::{CapacityConfig, DECODERS};
+use super::{CapacityConfig, decoders};
 use crate::machine;
 use crate::wire::Encoding;
 
@@ -134,10 +134,11 @@ impl Plan<'_> {
     fn bots_args(&self, server: SocketAddr) -> Vec<String> {
         let config = self.config;
         let encoding = if config.encoding == Encoding::Plain { "plain" } else { "compact" };
+        let decoders = decoders(self.clients, self.rate_hz);
         let mut args = vec!["bots".into(), format!("--server={server}")];
         args.extend([format!("--clients={}", self.clients), format!("--rate={}", self.rate_hz)]);
         args.extend([in_ms("duration", config.duration), in_ms("warmup", config.warmup)]);
-        args.extend([format!("--encoding={encoding}"), format!("--decoders={DECODERS}")]);
+        args.extend([format!("--encoding={encoding}"), format!("--decoders={decoders}")]);
         args.extend(["--json".into(), "--stages".into()]);
         args.extend(config.bots_core.map(|core| format!("--pin={core}")));
         args

@@ -23,8 +23,18 @@ use crate::wire::{Encoding, SNAPSHOT_HEADER_BYTES};
 use measure::{Against, Plan, Run};
 use process::ProcessError;
 
-/// So many bots decode: enough for their ages, and few enough that the bots' core carries thousands.
-const DECODERS: usize = 100;
+/// Players told of in a second that bots decode, all together: a tenth of a core, so that theirs carries thousands.
+const DECODED_PER_SECOND: f64 = 3e6;
+/// So many bots decode at the least, whatever that takes: enough for ages.
+const DECODERS_MIN: usize = 10;
+/// And so many at the most.
+const DECODERS_MAX: usize = 100;
+
+/// How many of so many clients decode all that they are told, where everyone is told about everyone at this rate.
+fn decoders(clients: usize, rate_hz: f64) -> usize {
+    let afforded = DECODED_PER_SECOND / (clients as f64 * rate_hz);
+    (afforded as usize).clamp(DECODERS_MIN, DECODERS_MAX)
+}
 
 /// What is to be measured.
 #[derive(Clone, Debug)]
@@ -235,6 +245,12 @@ mod tests {
         assert_eq!(search.steps.iter().map(|step| step.clients).collect::<Vec<_>>(), [8, 12, 16]);
         assert_eq!((search.holds, search.limit), (Some(8), Some(Verdict::Tick)));
         assert_eq!(summed_up(30.0, Some(8), vec![step(8, Verdict::Holds)]).limit, None);
+    }
+
+    #[test]
+    fn fewer_decode_where_more_is_told() {
+        let of = |clients, rate_hz| decoders(clients, rate_hz);
+        assert_eq!([of(8, 30.0), of(1_000, 30.0), of(5_000, 30.0), of(28_000, 1_000.0)], [100, 100, 20, 10]);
     }
 
     #[test]
