@@ -58,7 +58,8 @@ pub struct Config {
     /// Whether compact snapshots carry checksums of what they tell, for tests: 8 bytes each, and one hash a player.
     pub checksums: bool,
     /// Over how much of the period the snapshots of a tick leave, in percent: 0, as soon as they are made, to 90. A burst
-    /// of thousands overflows real queues. A snapshot is on average half of that later.
+    /// of thousands overflows real queues. A snapshot is on average half of that later. Where more moves come in meanwhile
+    /// than wait for a tick, the rest leaves at once.
     pub send_spread: u32,
     /// So many threads of their own receive, 0 to 64, for machines with a core for each; without, the tick thread does.
     pub receive_workers: usize,

@@ -193,15 +193,16 @@ impl TickThread {
         }
     }
 
-    /// Drains the socket until the next datagram is due, and gives for how long.
+    /// Drains the socket until the next datagram is due, and gives for how long. Where the queue fills up meanwhile, the
+    /// rest is due at once: what is in it may be applied between ticks only.
     fn pause(&mut self, pace: &Pace, sent: usize) -> Duration {
         let began = now();
         let mut time = began;
         while let Some(left) = pace.pause(sent, time)
+            && !self.server.gate().is_filling_up()
             && !self.stop.load(Ordering::Acquire)
         {
             self.drain(DRAIN_MAX);
-            self.server.catch_up(now());
             sleep(left.min(DRAIN_EVERY));
             time = now();
         }

@@ -84,7 +84,7 @@ impl Telling<'_, '_> {
         order.tell_all(self.agenda);
         let (has_parts, checksum) = (order.packing().has_parts(), order.packing().checksum());
         self.finish(has_parts, checksum);
-        self.told.end_own(lead.map(|lead| &lead.records), joined.map(|_| place));
+        self.told.end_own(lead.map(|lead| &lead.records), joined.map(|_| place), self.agenda.grid);
     }
 
     /// Tells of just what the lead is told, though not from the same baselines. False if that does not fit.

@@ -206,14 +206,14 @@ impl Told {
 
     /// Ends its own snapshot. If its turn at a place `joined` that of the lead, it should have told of all that the lead's
     /// did; else it goes on by itself until its turns have ended, lest what is passed over be passed over again.
-    pub(super) fn end_own(&mut self, lead: Option<&Records>, joined: Option<usize>) {
+    pub(super) fn end_own(&mut self, lead: Option<&Records>, joined: Option<usize>, grid: &Grid) {
         let covers = lead.is_some_and(|lead| self.records.covers(lead));
         self.covers |= Ages(covers.into());
         let turns = &mut self.records.turns;
         if let Some(place) = joined {
             turns.set_behind(place, !covers);
         }
-        self.is_waiting = turns.has_lost() || turns.are_behind();
+        self.is_waiting = turns.has_lost() || turns.are_behind(grid.is_for_all());
     }
 }
 

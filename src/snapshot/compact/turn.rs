@@ -131,9 +131,11 @@ impl Turns {
         self.turns[place].is_behind = is_behind;
     }
 
-    /// Whether any turn goes on by itself to its end, after a visit that fell behind.
-    pub(super) fn are_behind(&self) -> bool {
-        self.turns.iter().any(|turn| turn.is_behind)
+    /// Whether a turn goes on by itself to its end, after a visit that fell behind: any, or, where it is the turn of all
+    /// clusters in every tick, the one that goes on then.
+    pub(super) fn are_behind(&self, is_for_all: bool) -> bool {
+        let going_on = if is_for_all { &self.turns[..1] } else { &self.turns };
+        going_on.iter().any(|turn| turn.is_behind)
     }
 
     /// Begins a visit; gives the cluster that comes first.
@@ -297,6 +299,15 @@ mod tests {
                 && !covers((3, 3), (3, 4))
         );
         assert!(Stretch::ALL.covers(Stretch { from: 7, to: 6 }) && !covers((0, 90), (0, u16::MAX)));
+    }
+
+    #[test]
+    fn a_turn_that_is_not_gone_on_with_holds_nobody_back() {
+        let mut turns = Turns::NONE;
+        turns.set_behind(2, true);
+        assert!(turns.are_behind(false) && !turns.are_behind(true));
+        turns.set_behind(0, true);
+        assert!(turns.are_behind(true));
     }
 
     #[test]
