@@ -10,6 +10,7 @@ pub mod gate;
 pub mod load;
 pub mod machine;
 pub mod net;
+pub mod path;
 pub mod secret;
 pub mod server;
 pub mod snapshot;

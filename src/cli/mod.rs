@@ -3,6 +3,7 @@
 mod bots;
 mod capacity;
 mod floor;
+mod impair;
 mod running;
 mod send;
 mod serve;
@@ -42,6 +43,7 @@ enum Command {
     Bots(bots::BotsArgs),
     Capacity(capacity::CapacityArgs),
     Floor(floor::FloorArgs),
+    Impair(impair::ImpairArgs),
 }
 
 impl Cli {
@@ -64,6 +66,7 @@ impl Cli {
             Some(Command::Bots(args)) => bots::run(args),
             Some(Command::Capacity(args)) => capacity::run(args),
             Some(Command::Floor(args)) => floor::run(args),
+            Some(Command::Impair(args)) => impair::run(args),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

@@ -3,12 +3,15 @@
 //! [`bots`] runs many clients in one process and says what they saw; [`send`] is one client that makes one
 //! move; [`capacity`] starts servers and bots until it knows what the machine holds. All are libraries: the command
 //! line only asks and prints.
+//!
+//! [`impair`] is a relay that makes a bad network of a good one.
 
 mod age;
 mod bot;
 pub mod bots;
 pub mod capacity;
 mod epoch;
+pub mod impair;
 mod queues;
 mod report;
 pub mod send;

@@ -7,6 +7,7 @@ mod capacity;
 mod commands;
 mod crowd;
 mod hostile;
+mod impair;
 mod lesson;
 mod library;
 mod options;
