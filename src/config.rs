@@ -61,8 +61,8 @@ pub struct Config {
     /// of thousands overflows real queues. A snapshot is on average half of that later. Where more moves come in meanwhile
     /// than wait for a tick, the rest leaves at once.
     pub send_spread: u32,
-    /// So many threads of their own receive, 0 to 64, for machines with a core for each; without, the tick thread does.
-    pub receive_workers: usize,
+    /// Whether a thread of its own receives, for machines with a core for it; else the tick thread does. Linux only.
+    pub receive_worker: bool,
     /// The real-time priority of the tick thread: 1 to 99, the highest. `None`: an ordinary thread.
     pub priority: Option<u8>,
     /// Whether the first move of an unknown address joins, without handshake or proof. Loopback only.
@@ -83,7 +83,7 @@ impl Default for Config {
             view: None,
             checksums: false,
             send_spread: 0,
-            receive_workers: 0,
+            receive_worker: false,
             priority: None,
             open: false,
             client_ids: 0..=SERVER_IDS_FROM - 1,
@@ -103,7 +103,9 @@ impl Config {
             within("max-peers", " with --view", self.max_peers as u64, 1..=VIEW_PEERS_MAX)?;
         }
         within("send-spread", " %", self.send_spread.into(), 0..=90)?;
-        within("receive-workers", "", self.receive_workers as u64, 0..=64)?;
+        if self.receive_worker && !cfg!(target_os = "linux") {
+            return Err(ConfigError::OnlyOnLinux { flag: "receive-worker" });
+        }
         within("priority", "", self.priority.unwrap_or(1).into(), 1..=99)?;
         within("client-ids", "", u64::from(*self.client_ids.end()), 0..=u64::from(SERVER_IDS_FROM) - 1)?;
         if self.client_ids.is_empty() {
@@ -166,6 +168,12 @@ pub enum ConfigError {
     #[error("--{flag} holds nothing: its end lies before its start")]
     EmptyRange {
         /// The flag that sets it.
+        flag: &'static str,
+    },
+    /// What this system does not have.
+    #[error("--{flag} needs Linux")]
+    OnlyOnLinux {
+        /// The flag that asks for it.
         flag: &'static str,
     },
     /// Open to whoever sends the first move, on an address that others reach.

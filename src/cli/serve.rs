@@ -55,10 +55,10 @@ pub(super) struct ServeArgs {
     /// the way; each is half of that later on average [default: 0]
     #[arg(long, env = "TICKCAST_SEND_SPREAD", value_name = "PERCENT")]
     send_spread: Option<u32>,
-    /// Receive in so many threads of their own, 0 to 64, where there is a core for each [default: 0, the tick thread
-    /// receives]
-    #[arg(long, env = "TICKCAST_RECEIVE_WORKERS", value_name = "N")]
-    receive_workers: Option<usize>,
+    /// Receive in a thread of its own, where a core is free for it; not with --pin, which keeps both on one
+    #[arg(long, env = "TICKCAST_RECEIVE_WORKER", value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    receive_worker: Option<bool>,
     /// Run the tick thread before all others: its real-time priority, 1 to 99 [default: as any thread]
     #[arg(long, env = "TICKCAST_PRIORITY", value_name = "N")]
     priority: Option<u8>,
@@ -141,7 +141,7 @@ impl ServeArgs {
             view: self.view.or(file.view),
             checksums: self.checksums.or(file.checksums),
             send_spread: self.send_spread.or(file.send_spread),
-            receive_workers: self.receive_workers.or(file.receive_workers),
+            receive_worker: self.receive_worker.or(file.receive_worker),
             priority: self.priority.or(file.priority),
             open: self.open.or(file.open),
             log_level: self.log_level.or(file.log_level),
@@ -165,7 +165,7 @@ fn config_of(args: ServeArgs) -> Config {
         view: args.view.or(default.view),
         checksums: args.checksums.unwrap_or(default.checksums),
         send_spread: args.send_spread.unwrap_or(default.send_spread),
-        receive_workers: args.receive_workers.unwrap_or(default.receive_workers),
+        receive_worker: args.receive_worker.unwrap_or(default.receive_worker),
         priority: args.priority.or(default.priority),
         open: args.open.unwrap_or(default.open),
         client_ids: args.client_ids.map_or(default.client_ids, |ids| ids.0),

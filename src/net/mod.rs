@@ -8,7 +8,7 @@ mod socket;
 mod statistics;
 mod status;
 mod tick_thread;
-mod workers;
+mod worker;
 
 use std::future::Future;
 use std::io;
@@ -33,7 +33,7 @@ use crate::wire::{Player, Tick};
 use receiver::Receiver;
 use socket::Bound;
 use tick_thread::{Onlookers, TickThread};
-use workers::Workers;
+use worker::Worker;
 
 /// How many requests for positions may wait for the next tick; who asks beyond that waits for a place.
 const REQUESTS_MAX: usize = 64;
@@ -58,6 +58,9 @@ pub enum ServeError {
     /// The socket cannot be used.
     #[error("cannot use the UDP socket: {0}")]
     Socket(#[from] io::Error),
+    /// The thread that is to receive cannot be started.
+    #[error("cannot start the receive worker: {0}")]
+    Worker(#[source] io::Error),
     /// The tick thread may not have the priority that it is to have.
     #[error("cannot have the priority: {0}")]
     Priority(#[from] PriorityError),
@@ -117,7 +120,9 @@ impl TickServer {
         let stopped = Arc::clone(&stop);
         let config = server.config();
         let (priority, datagram_bytes) = (config.priority, config.datagram_bytes);
-        let workers = Workers::start(config.receive_workers, &bound, &gate, datagram_bytes)?;
+        let has_worker = config.receive_worker;
+        let worker = has_worker.then(|| Worker::start(&bound, &gate, datagram_bytes));
+        let worker = worker.transpose().map_err(ServeError::Worker)?;
         let (granting, granted) = std::sync::mpsc::sync_channel(1);
         std::thread::Builder::new().name("tick".into()).spawn(move || {
             let asked_for = priority.map_or(Ok(()), machine::prioritise);
@@ -125,7 +130,7 @@ impl TickServer {
             let _starter_waits = granting.send(asked_for);
             if is_granted {
                 let receiver = Receiver::new(bound, Arc::clone(server.gate()), datagram_bytes);
-                let thread = TickThread::new(server, receiver, workers, started, stopped, onlookers);
+                let thread = TickThread::new(server, receiver, worker, started, stopped, onlookers);
                 let _nobody_waits = ending.send(thread.run());
             }
         })?;

@@ -44,6 +44,11 @@ impl Receiver {
         &self.traffic
     }
 
+    /// Counts what another has done, who has ended.
+    pub(super) fn take_over(&mut self, traffic: Traffic) {
+        self.traffic = self.traffic.plus(traffic);
+    }
+
     /// Takes in what has come, up to about `most` datagrams, and answers what must be answered at once.
     pub(super) fn drain(&mut self, most: usize) -> io::Result<usize> {
         let mut total = 0;

@@ -32,7 +32,7 @@ pub struct Statistics {
     pub ticks: u64,
     /// Tick numbers that went by without a tick.
     pub ticks_skipped: u64,
-    /// How long a tick took with all its sends, in microseconds, median.
+    /// How long a tick took with all its sends, without the pauses between them, in microseconds, median.
     pub tick_us_p50: Option<f64>,
     /// The same, 99th percentile.
     pub tick_us_p99: Option<f64>,

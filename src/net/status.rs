@@ -22,6 +22,19 @@ pub struct Traffic {
     pub send_failed: u64,
 }
 
+impl Traffic {
+    /// Both together.
+    pub(super) fn plus(self, other: Traffic) -> Traffic {
+        Traffic {
+            received: self.received + other.received,
+            received_bytes: self.received_bytes + other.received_bytes,
+            receive_errors: self.receive_errors + other.receive_errors,
+            sent: self.sent + other.sent,
+            send_failed: self.send_failed + other.send_failed,
+        }
+    }
+}
+
 /// How a duration spreads, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Spread {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
-use tracing::debug;
+use tracing::{debug, error};
 
 use super::clock::{Alarm, TickClock};
 use super::pace::Pace;
@@ -14,7 +14,7 @@ use super::receiver::{DRAIN_EVERY, DRAIN_MAX, Receiver};
 use super::socket::RECEIVE_MAX;
 use super::statistics::{Counted, StatisticsRequest, Window};
 use super::status::{Durations, Status};
-use super::workers::Workers;
+use super::worker::Worker;
 use super::{Positions, PositionsRequest};
 use crate::machine::{make_sleeps_precise, now, sleep};
 use crate::server::{Batch, Server};
@@ -29,7 +29,7 @@ const SLEEP_FROM: Duration = Duration::from_micros(200);
 /// How long the thread may sleep without looking whether it should stop.
 const LOOK_UP_EVERY: Duration = Duration::from_millis(100);
 
-/// How often the thread looks whether the queue fills up, where others receive.
+/// How often the thread looks whether the queue fills up, where another receives.
 const CATCH_UP_EVERY: Duration = Duration::from_millis(10);
 
 /// Most datagrams taken in between two batches of sends: four for each one sent, so that a flood cannot make a tick
@@ -55,7 +55,8 @@ pub(super) struct Onlookers {
 pub(super) struct TickThread {
     server: Server,
     receiver: Receiver,
-    workers: Workers,
+    /// Who receives, unless this thread does.
+    worker: Option<Worker>,
     clock: TickClock,
     alarm: Alarm,
     stop: Arc<AtomicBool>,
@@ -73,7 +74,7 @@ impl TickThread {
     pub(super) fn new(
         server: Server,
         receiver: Receiver,
-        workers: Workers,
+        worker: Option<Worker>,
         started: Instant,
         stop: Arc<AtomicBool>,
         onlookers: Onlookers,
@@ -85,7 +86,7 @@ impl TickThread {
             batch: Batch::new(config.datagram_bytes),
             server,
             receiver,
-            workers,
+            worker,
             stop,
             onlookers,
             status: Status::default(),
@@ -133,7 +134,7 @@ impl TickThread {
 
     /// Waits for at most `left`, and shorter where datagrams come in.
     fn doze(&mut self, received: usize, left: Duration) {
-        if !self.workers.is_empty() {
+        if self.worker.is_some() {
             sleep(left.min(CATCH_UP_EVERY));
         } else if received > 0 {
             sleep(left.min(DRAIN_EVERY));
@@ -147,17 +148,17 @@ impl TickThread {
         }
     }
 
-    /// Takes in what has come, up to `most` datagrams, unless that is the work of others. An error of the socket passes,
+    /// Takes in what has come, up to `most` datagrams, unless that is the work of another. An error of the socket passes,
     /// or it is met again and counted.
     fn drain(&mut self, most: usize) -> usize {
-        if self.workers.is_empty() { self.receiver.drain(most).unwrap_or(1) } else { 0 }
+        if self.worker.is_none() { self.receiver.drain(most).unwrap_or(1) } else { 0 }
     }
 
     fn tick(&mut self, tick: Tick) {
         let began = now();
         self.server.tick(began, tick);
         self.status.report = *self.server.report();
-        self.status.traffic = self.workers.traffic_with(&self.receiver);
+        self.note_traffic();
         // Before its snapshots: who has received one finds that the status knows of it.
         self.onlookers.watching.send_replace(self.status);
         let paused = self.send_all(began);
@@ -169,7 +170,7 @@ impl TickThread {
         self.duration.note(worked);
         self.window.note(late, worked);
         self.status.report = *self.server.report();
-        self.status.traffic = self.workers.traffic_with(&self.receiver);
+        self.note_traffic();
         self.answer_statistics(done);
         if done >= self.next_summary {
             self.summarise(done);
@@ -193,20 +194,37 @@ impl TickThread {
         }
     }
 
-    /// Drains the socket until the next datagram is due, and gives for how long. Where the queue fills up meanwhile, the
+    /// Drains the socket until the next datagram is due, and gives for how long it slept. Where the queue fills up meanwhile, the
     /// rest is due at once: what is in it may be applied between ticks only.
     fn pause(&mut self, pace: &Pace, sent: usize) -> Duration {
-        let began = now();
-        let mut time = began;
-        while let Some(left) = pace.pause(sent, time)
+        let mut paused = Duration::ZERO;
+        while let Some(left) = pace.pause(sent, now())
             && !self.server.gate().is_filling_up()
             && !self.stop.load(Ordering::Acquire)
         {
-            self.drain(DRAIN_MAX);
+            let before = now();
             sleep(left.min(DRAIN_EVERY));
-            time = now();
+            paused += now() - before;
+            self.drain(DRAIN_MAX);
         }
-        time - began
+        paused
+    }
+
+    /// What has gone through the socket. Where the worker has died, this thread receives from now on.
+    fn note_traffic(&mut self) {
+        if self.worker.as_ref().is_some_and(Worker::has_ended) {
+            error!("the receive worker has ended; the tick thread receives now");
+            self.receive_alone();
+        }
+        let by_worker = self.worker.as_ref().map(Worker::traffic).unwrap_or_default();
+        self.status.traffic = self.receiver.traffic().plus(by_worker);
+    }
+
+    /// Ends the worker, if there is one.
+    fn receive_alone(&mut self) {
+        if let Some(worker) = self.worker.take() {
+            self.receiver.take_over(worker.end());
+        }
     }
 
     fn answer_requests(&mut self, tick: Tick) {
@@ -262,7 +280,8 @@ impl TickThread {
             self.server.close(ClosedReason::ShuttingDown);
             self.send_all(now());
         }
-        self.status.traffic = self.workers.traffic_with(&self.receiver);
+        self.receive_alone();
+        self.note_traffic();
         self.summarise(now());
         self.onlookers.watching.send_replace(self.status);
         self.answer_statistics(now());

@@ -35,6 +35,9 @@ fn a_player_takes_what_the_readme_says() {
         let [some, twice] = [PLAYERS, 2 * PLAYERS].map(|players| taken(players, encoding));
         let each = (twice - some) / PLAYERS as i64;
         println!("{encoding:?}: {each} bytes for each player");
+        let told =
+            format!("{stated} bytes of memory with {} snapshots", format!("{encoding:?}").to_lowercase());
+        assert!(include_str!("../../README.md").contains(&told), "README says: {told}");
         assert!((stated / 2..=stated).contains(&each), "{encoding:?}: {each} bytes, not {stated}");
     }
 }

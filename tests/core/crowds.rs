@@ -94,7 +94,7 @@ fn who_hears_late_learns_of_clusters_that_fit_into_no_datagram() {
 
 #[test]
 fn crowds_that_see_only_what_is_around_them_are_never_told_of_more_and_end_with_all_of_it() {
-    for seed in 100..106 {
+    for seed in 100..104 {
         let mut draw = Draw::new(seed ^ 77);
         let datagram_bytes = [256, 300, 500, 1_200, 1_200, 65_507][draw.below(6) as usize];
         let players = [10, 50, 100, 200][draw.below(4) as usize];

@@ -33,7 +33,7 @@ fn unknown(players: u32, datagram_bytes: usize, radius: u32, side: u64, step: u6
 
 #[test]
 fn nobody_in_view_is_left_out_where_not_all_fit() {
-    for (players, bytes, radius, side, step) in [(300, 256, 1_000, 700, 3), (300, 500, 100_000, 70_000, 300)]
+    for (players, bytes, radius, side, step) in [(250, 256, 1_000, 700, 3), (250, 500, 100_000, 70_000, 300)]
     {
         assert_eq!(unknown(players, bytes, radius, side, step), 0, "{players} players, {bytes} bytes");
     }

@@ -23,7 +23,7 @@ fn bots_play_over_a_bad_network() {
     let bad = ["--loss", "0.1", "--burst", "3", "--delay", "20ms", "--jitter", "9ms", "--reorder", "0.02"];
     let to = ["impair", "--listen", "127.0.0.1:0", "--to", &server.addr, "--duplicate", "0.02", "--json"];
     let relay = Served::start_as(&[&to[..], &bad].concat(), &[]);
-    let line = ["bots", "--server", &relay.addr, "--clients", "30", "--duration", "3s", "--warmup", "1s"];
+    let line = ["bots", "--server", &relay.addr, "--clients", "30", "--duration", "2s", "--warmup", "1s"];
     let output = run(&[&line[..], &["--json"]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
     let last = text(&output.stdout).lines().last().expect("a line").to_owned();
