@@ -115,8 +115,8 @@ impl TickThread {
         self.status
     }
 
-    /// Drains the socket until `deadline`, or until the thread should stop. The last drain ends before the deadline, so
-    /// that what comes in makes no tick late.
+    /// Drains the socket until `deadline`, or until the thread should stop. The last drain begins a little before the
+    /// deadline, so that what comes in makes no tick late.
     fn wait_for(&mut self, deadline: Instant) {
         loop {
             let received = self.drain(DRAIN_MAX);
@@ -194,8 +194,8 @@ impl TickThread {
         }
     }
 
-    /// Drains the socket until the next datagram is due, and gives for how long it slept. Where the queue fills up meanwhile, the
-    /// rest is due at once: what is in it may be applied between ticks only.
+    /// Drains the socket until the next datagram is due, and gives for how long it slept. Where the queue fills up
+    /// meanwhile, the rest is due at once: what is in it may be applied between ticks only.
     fn pause(&mut self, pace: &Pace, sent: usize) -> Duration {
         let mut paused = Duration::ZERO;
         while let Some(left) = pace.pause(sent, now())
