@@ -13,6 +13,7 @@ pub mod net;
 pub mod path;
 pub mod secret;
 pub mod server;
+pub mod sim;
 pub mod snapshot;
 pub mod wire;
 pub mod world;

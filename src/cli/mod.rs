@@ -7,6 +7,7 @@ mod impair;
 mod running;
 mod send;
 mod serve;
+mod sim;
 mod values;
 
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ enum Command {
     Capacity(capacity::CapacityArgs),
     Floor(floor::FloorArgs),
     Impair(impair::ImpairArgs),
+    Sim(sim::SimArgs),
 }
 
 impl Cli {
@@ -67,6 +69,7 @@ impl Cli {
             Some(Command::Capacity(args)) => capacity::run(args),
             Some(Command::Floor(args)) => floor::run(args),
             Some(Command::Impair(args)) => impair::run(args),
+            Some(Command::Sim(args)) => sim::run(args),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

@@ -52,7 +52,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("toml", &["src/cli/"]),
     ("humantime", &["src/cli/"]),
     ("tokio", &["src/net/", "src/cli/"]),
-    ("rand", &["src/net/", "src/path/", "src/load/", "src/cli/"]),
+    ("rand", &["src/net/", "src/path/", "src/sim/", "src/load/", "src/cli/"]),
     ("mio", &["src/load/"]),
     ("hdrhistogram", &["src/net/", "src/load/"]),
     ("serde_json", &["src/cli/", "src/load/"]),
