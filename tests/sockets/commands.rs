@@ -115,3 +115,20 @@ fn what_cannot_be_served_names_its_flag_and_bound() {
         assert!(!output.status.success() && text(&output.stderr).contains(told), "{}", text(&output.stderr));
     }
 }
+
+#[test]
+fn a_play_sums_up_and_a_broken_one_says_how_to_see_it_again() {
+    let play = ["sim", "--seed", "7", "--seeds", "2", "--clients", "5", "--ticks", "60", "--loss", "0.2"];
+    let output = run(&play);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let last = text(&output.stdout).lines().last().expect("a line").to_owned();
+    let report: Value = serde_json::from_str(&last).expect("one object");
+    assert_eq!(report["seeds"], 2);
+    assert!(report["checked"].as_u64() > Some(1_000) && report["lost"].as_u64() > Some(0), "{last}");
+    assert_eq!(run(&play).stdout, output.stdout, "the same seeds, the same play");
+    let output = run(&[&play[..], &["--sabotage"]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(told.contains("error: seed 7, tick 30: "), "{told}");
+    assert!(told.contains("tickcast sim --seed 7 --clients 5 --ticks 60 --loss 0.2 --sabotage"), "{told}");
+}
