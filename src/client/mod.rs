@@ -23,6 +23,9 @@ use crate::wire::{
     PROTOCOL_VERSION, Position, Proof, Refusal, SnapshotHeader, Tick, Welcome,
 };
 
+/// A snapshot that was overtaken by so many ticks may lead from a baseline that is no longer kept: those of 64 ticks are,
+/// and blocks lead back 56 at the most.
+const OVERTAKEN_TICKS_MAX: u64 = 8;
 /// How long to wait for an answer to a hello before it is sent again.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
@@ -349,10 +352,15 @@ impl Client {
             return None;
         }
         if self.config.decode && !self.take_in(bytes) {
-            return self.on_malformed();
+            return if self.is_too_late(header.tick) { None } else { self.on_malformed() };
         }
         self.on_header(now, header);
         Some(Event::Snapshot(*header))
+    }
+
+    /// Whether so many newer snapshots have overtaken that of `tick` that what it leads from may be forgotten.
+    fn is_too_late(&self, tick: Tick) -> bool {
+        self.header.is_some_and(|newest| newest.tick.since(tick) >= OVERTAKEN_TICKS_MAX)
     }
 
     /// Makes the known world as new as the snapshot. False if it cannot be decoded; then nothing has changed.
