@@ -296,26 +296,17 @@ impl Relay {
             let is_forgotten = |way: &mut Way| now.saturating_duration_since(way.heard) >= FORGOTTEN_AFTER;
             if let Some(way) = self.ways[place].take_if(is_forgotten) {
                 self.places.remove(&way.client);
-                add(&mut self.relayed.up, way.up.passed());
-                add(&mut self.relayed.down, way.down.passed());
+                self.relayed.up.add(way.up.passed());
+                self.relayed.down.add(way.down.passed());
             }
         }
     }
 
     fn summed_up(mut self) -> Relayed {
         for way in self.ways.iter().flatten() {
-            add(&mut self.relayed.up, way.up.passed());
-            add(&mut self.relayed.down, way.down.passed());
+            self.relayed.up.add(way.up.passed());
+            self.relayed.down.add(way.down.passed());
         }
         self.relayed
     }
-}
-
-fn add(sum: &mut Passed, passed: &Passed) {
-    sum.sent += passed.sent;
-    sum.lost += passed.lost;
-    sum.overflowed += passed.overflowed;
-    sum.duplicated += passed.duplicated;
-    sum.reordered += passed.reordered;
-    sum.corrupted += passed.corrupted;
 }

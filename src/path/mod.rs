@@ -33,6 +33,18 @@ pub struct Passed {
     pub corrupted: u64,
 }
 
+impl Passed {
+    /// Adds what has become of others.
+    pub fn add(&mut self, other: &Passed) {
+        self.sent += other.sent;
+        self.lost += other.lost;
+        self.overflowed += other.overflowed;
+        self.duplicated += other.duplicated;
+        self.reordered += other.reordered;
+        self.corrupted += other.corrupted;
+    }
+}
+
 /// A copy of a datagram that will arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {

@@ -13,6 +13,8 @@ use serde::Serialize;
 
 pub use play::CLIENTS_MAX;
 
+use crate::path::Passed;
+
 /// What is played.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SimConfig {
@@ -37,16 +39,9 @@ impl Default for SimConfig {
 pub struct SimReport {
     /// Seeds played, each twice.
     pub seeds: u64,
-    /// Datagrams sent by servers and clients.
-    pub sent: u64,
-    /// Lost on the way, or thrown away before a link that was too slow.
-    pub lost: u64,
-    /// Arrived twice.
-    pub duplicated: u64,
-    /// Held back, so that later ones overtook them.
-    pub reordered: u64,
-    /// Arrived with a wrong bit, and so at nobody.
-    pub corrupted: u64,
+    /// What became of the datagrams; those with a wrong bit arrive at nobody.
+    #[serde(flatten)]
+    pub passed: Passed,
     /// Ticks done.
     pub ticks: u64,
     /// Times that clients changed their address, crashed or were cut off, and that the server crashed or stalled.
@@ -61,11 +56,7 @@ impl SimReport {
     /// Adds what happened with other seeds.
     pub fn add(&mut self, other: &SimReport) {
         self.seeds += other.seeds;
-        self.sent += other.sent;
-        self.lost += other.lost;
-        self.duplicated += other.duplicated;
-        self.reordered += other.reordered;
-        self.corrupted += other.corrupted;
+        self.passed.add(&other.passed);
         self.ticks += other.ticks;
         self.troubles += other.troubles;
         self.checked += other.checked;
@@ -119,7 +110,10 @@ mod tests {
             );
         }
         assert!(
-            report.seeds == 13 && report.lost > 0 && report.corrupted > 0 && report.troubles > 0,
+            report.seeds == 13
+                && report.passed.lost > 0
+                && report.passed.corrupted > 0
+                && report.troubles > 0,
             "{report:?}"
         );
     }

@@ -19,7 +19,7 @@ use super::{Broken, SimConfig, SimReport};
 use crate::client::Phase;
 use crate::config::Config;
 use crate::gate::PeerAddr;
-use crate::path::{Impairment, Passed, Path};
+use crate::path::{Impairment, Path};
 use crate::secret::Secret;
 use crate::server::{Batch, Server};
 use crate::wire::{self, Encoding, FromServer, Position, Tick};
@@ -197,7 +197,7 @@ impl<'a> Play<'a> {
     fn ended(mut self, calm_ticks: u64) -> Outcome {
         for actor in &self.actors {
             for passed in [actor.up.passed(), actor.down.passed()] {
-                count(&mut self.report, passed);
+                self.report.passed.add(passed);
             }
         }
         self.report.seeds = 1;
@@ -398,7 +398,7 @@ impl Play<'_> {
             let actor = &mut self.actors[index];
             actor.cut_off_until = self.now;
             for path in [&mut actor.up, &mut actor.down] {
-                count(&mut self.report, path.passed());
+                self.report.passed.add(path.passed());
                 *path = Path::new(Impairment::default(), 0);
             }
         }
@@ -436,12 +436,4 @@ impl Play<'_> {
             server.players().count()
         )
     }
-}
-
-fn count(report: &mut SimReport, passed: &Passed) {
-    report.sent += passed.sent;
-    report.lost += passed.lost + passed.overflowed;
-    report.duplicated += passed.duplicated;
-    report.reordered += passed.reordered;
-    report.corrupted += passed.corrupted;
 }
