@@ -169,6 +169,7 @@ impl TickThread {
         let worked = (done - began).saturating_sub(paused);
         self.duration.note(worked);
         self.window.note(late, worked);
+        self.server.on_worked(worked);
         self.status.report = *self.server.report();
         self.note_traffic();
         self.answer_statistics(done);

@@ -179,6 +179,12 @@ impl Server {
         !batch.is_empty()
     }
 
+    /// The work of the last tick took so long, with the sends of all that [`Server::poll`] has handed out. Where it takes
+    /// most of the period, compact peers who do not know the world yet wait for one another, lest ticks be skipped.
+    pub fn on_worked(&mut self, took: Duration) {
+        self.compact.on_worked(took, self.config.tick_rate.period());
+    }
+
     /// Ends every session: tells each peer why, and refuses who asks to join, also later. Snapshots that were due
     /// are not.
     pub fn close(&mut self, reason: ClosedReason) {

@@ -60,6 +60,8 @@ pub(crate) struct Crowd {
     truth: VecDeque<(u64, HashMap<u32, Position>)>,
     /// How far peers see.
     view: Option<u32>,
+    /// How long a tick is said to take, in percent of its period.
+    pub(crate) load: u32,
 }
 
 impl Crowd {
@@ -73,6 +75,7 @@ impl Crowd {
                 Some(radius) => CompactSnapshots::with_view(datagram_bytes, false, radius),
             },
             view,
+            load: 0,
             tick: 1,
             world: World::new(Bounds::ALL, &Secret::from_seed(seed)),
             datagram_bytes,
@@ -161,6 +164,7 @@ impl Crowd {
             self.tell(peer);
             self.hear(peer);
         }
+        self.snapshots.on_worked(PERIOD * self.load / 100, PERIOD);
     }
 
     fn tell(&mut self, peer: usize) {

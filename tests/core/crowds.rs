@@ -17,7 +17,7 @@ fn any_way(draw: &mut Draw, worst: u64) -> Way {
 
 fn play(seed: u64, players: u32, datagram_bytes: usize, side: u64, ticks: u64, view: Option<u32>) {
     println!("seed {seed}, {players} players, {datagram_bytes} bytes, side {side}, view {view:?}");
-    let mut draw = Draw::new(seed);
+    let (mut draw, mut loads) = (Draw::new(seed), Draw::new(seed + 1));
     let mut crowd = Crowd::new(seed, datagram_bytes, view);
     // In thousands, fifths, hundreds and thousands.
     let [hop, go, skip, rejoin] = [
@@ -67,8 +67,10 @@ fn play(seed: u64, players: u32, datagram_bytes: usize, side: u64, ticks: u64, v
         }
         let skipped =
             if draw.below(100) < skip { [1, 3, 30, 63, 64, 65, 130][draw.below(7) as usize] } else { 0 };
+        crowd.load = if loads.below(20) == 0 { loads.below(200) as u32 } else { crowd.load };
         crowd.step(skipped);
     }
+    crowd.load = 0;
     crowd.peers.iter_mut().for_each(|peer| peer.way = Way { delay: peer.way.delay % 50, ..Way::default() });
     let calm = 150 + 40 * u64::from(players) / 100 * (1_200 / datagram_bytes as u64).max(1);
     (0..calm).for_each(|_| crowd.step(0));
@@ -154,4 +156,48 @@ fn a_server_that_skips_every_other_tick_leaves_nobody_out() {
     let behind: Vec<(u32, usize)> =
         crowd.peers.iter().map(|peer| (peer.id, 600 - fresh(peer))).filter(|(_, stale)| *stale > 0).collect();
     assert!(behind.len() <= 3, "{behind:?}");
+}
+
+#[test]
+fn a_crowd_that_makes_ticks_too_long_gets_to_know_the_world_a_few_at_a_time() {
+    let mut draw = Draw::new(5);
+    let mut crowd = Crowd::new(5, 500, None);
+    for id in 0..600 {
+        let at = Position { x: draw.below(90_000) as i32, y: draw.below(90_000) as i32 };
+        crowd.join(id, at, Way::default());
+    }
+    let well_informed = |crowd: &Crowd| {
+        let ignorant = crowd.ignorant(0);
+        let knows_most = |wrong: usize| wrong < 300;
+        600 - ignorant.iter().filter(|(_, wrong, _)| !knows_most(*wrong)).count()
+    };
+    crowd.load = 150;
+    let mut informed = Vec::new();
+    for _ in 0..4 {
+        for _ in 0..20 {
+            walk(&mut crowd, &mut draw);
+        }
+        let own = crowd.peers.iter().filter(|peer| knows_itself(peer, &crowd)).count();
+        assert_eq!(own, 600, "everyone is told of what is around it");
+        informed.push(well_informed(&crowd));
+    }
+    assert!(informed[0] < 100 && informed.is_sorted(), "{informed:?} know most of the others");
+    assert_eq!(informed[3], 600, "however long ticks take");
+    crowd.load = 0;
+    (0..40).for_each(|_| crowd.step(0));
+    assert_eq!(crowd.ignorant(0), []);
+}
+
+fn walk(crowd: &mut Crowd, draw: &mut Draw) {
+    for peer in 0..crowd.peers.len() {
+        let at = crowd.at(peer);
+        let [x, y] = [(); 2].map(|()| draw.below(21) as i32 - 10);
+        crowd.place(peer, Position { x: at.x + x, y: at.y + y });
+    }
+    crowd.step(0);
+}
+
+/// Whether the peer was told of its own cluster in this tick.
+fn knows_itself(peer: &Peer, crowd: &Crowd) -> bool {
+    peer.client.world().player(peer.id).is_some_and(|known| known.told.0 == crowd.tick)
 }

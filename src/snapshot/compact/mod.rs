@@ -5,6 +5,7 @@
 
 mod ages;
 mod blocks;
+mod effort;
 mod graves;
 mod grid;
 mod history;
@@ -20,6 +21,8 @@ mod told;
 mod turn;
 mod view;
 
+use std::time::Duration;
+
 use crate::wire::block::Member;
 use crate::wire::{CHECKSUM_FLAG, COMPACT_TAG, Position, SnapshotHeader, Tick, encode_part};
 use crate::world::{PlayerSlot, World};
@@ -28,6 +31,7 @@ use super::clusters::Clusters;
 use super::motion::{LOOK_TICKS, Pace};
 use ages::Ages;
 use blocks::{Blocks, Source};
+use effort::Effort;
 use graves::Graves;
 use grid::Grid;
 use history::{FRAMES, History};
@@ -79,6 +83,7 @@ pub struct CompactSnapshots {
     due: Vec<u16>,
     grid: Grid,
     near_tally: NearTally,
+    effort: Effort,
     snapshots: u64,
     /// By cluster.
     leads: Vec<Lead>,
@@ -153,6 +158,7 @@ impl CompactSnapshots {
             due: Vec::new(),
             grid: Grid::default(),
             near_tally: NearTally::default(),
+            effort: Effort::new(),
             snapshots: 0,
             leads: Vec::new(),
             bodies: Vec::new(),
@@ -177,6 +183,7 @@ impl CompactSnapshots {
         self.remember(world);
         self.blocks.begin(tick, self.lives.len(), self.clusters.id_bits());
         self.bodies.clear();
+        self.effort.begin();
         match &mut self.view {
             Some(view) => {
                 view.begin(self.lives.len());
@@ -246,9 +253,15 @@ impl CompactSnapshots {
         let mut telling = Telling { told, stock: &mut stock, agenda: &agenda, out, widths_at, start, limit };
         telling.bury(&self.graves, lead.as_deref().map(|lead| &lead.records));
         let follows = lead.as_deref_mut().is_some_and(|lead| telling.follow(lead, &mut self.bodies));
-        if !follows {
-            telling.own(lead.as_deref());
+        if !follows && !telling.wait(home, &mut self.effort) {
+            telling.own(lead.as_deref(), &mut self.effort);
         }
+    }
+
+    /// The work of the tick took so long, sends included, out of a `period`: where that is too long, peers who do not know
+    /// the world yet wait for one another. Who never says so has none of them wait.
+    pub fn on_worked(&mut self, took: Duration, period: Duration) {
+        self.effort.on_worked(took, period);
     }
 
     /// How many clusters there are in this tick, those included that are named because they are no more.

@@ -79,6 +79,11 @@ impl<'a, 's> Order<'a, 's> {
         self.rest_of_near();
     }
 
+    /// What is near, and nothing else.
+    pub(super) fn tell_near(&mut self) {
+        self.near(100);
+    }
+
     /// What was chosen already, in its order, to a listener who has heard nothing newer than so many ticks: for a far
     /// cluster from the same baseline, if that is old enough. False if it does not fit.
     pub(super) fn tell_these(&mut self, chosen: &[Chosen], newest: usize) -> bool {

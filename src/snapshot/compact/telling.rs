@@ -1,10 +1,13 @@
 //! What one peer is sent in a tick: what the lead of its cluster is told, or a snapshot of its own.
 
+use super::blocks::Base;
+use super::effort::Effort;
 use super::graves::Graves;
 use super::lead::{Body, FILL_PERCENT, Lead};
 use super::near::Near;
 use super::order::{Agenda, Order};
 use super::packing::{Listener, Packing, Stock};
+use super::parts::PartsTold;
 use super::records::Records;
 use super::showing::{SPARE_BYTES, Showing};
 use super::told::Told;
@@ -60,13 +63,37 @@ impl Telling<'_, '_> {
         true
     }
 
+    /// Sends a peer whose turn to get to know the world has not come nothing but its own cluster, in most ticks. False if
+    /// it is to be told more.
+    pub(super) fn wait(&mut self, home: Option<u16>, effort: &mut Effort) -> bool {
+        let Some(home) = home.filter(|_| self.told.waits(self.agenda.grid.place())) else { return false };
+        if !effort.is_spent() {
+            return false;
+        }
+        let mark = self.stock.marks[usize::from(home)];
+        let base = Base::whole(self.told.home_base(mark.legal));
+        let to = Listener { heard: self.told.arrived(), now: self.agenda.now, takes_parts: false };
+        let mut packing = Packing::new(self.stock, to, self.out, self.start, self.limit);
+        let fits = packing.put(home, base, &mut PartsTold::default());
+        let checksum = packing.checksum();
+        if fits {
+            self.put_checksum(checksum);
+            self.told.note_home();
+        }
+        fits
+    }
+
     /// Sends what its own records say. Where it could follow the lead soon, its turn goes along with the lead's.
-    pub(super) fn own(&mut self, lead: Option<&Lead>) {
+    pub(super) fn own(&mut self, lead: Option<&Lead>, effort: &mut Effort) {
         let seats = lead.map_or(Near::NOBODY, |lead| lead.records.near).seats();
         let place = self.agenda.place();
         let has_arrears = !self.told.has_no_arrears();
+        self.told.set_waiting(None);
         let has_followed = self.told.begin_own(seats, lead.map(|lead| &lead.records), self.agenda.grid);
         let lead = lead.filter(|lead| lead.is_told());
+        if self.told.records.turns.is_slow(self.agenda.now, place) && !effort.take() {
+            return self.tell_near(lead, place);
+        }
         let has_room = (self.limit - self.start) * 100 >= self.agenda.body_bytes * FILL_PERCENT;
         if let Some(lead) = lead.filter(|_| has_room && !has_arrears)
             && self.go_along(lead)
@@ -85,6 +112,22 @@ impl Telling<'_, '_> {
         let (has_parts, checksum) = (order.packing().has_parts(), order.packing().checksum());
         self.finish(has_parts, checksum);
         self.told.end_own(lead.map(|lead| &lead.records), joined.map(|_| place), self.agenda.grid);
+    }
+
+    /// Tells of what is near, and begins no turn.
+    fn tell_near(&mut self, lead: Option<&Lead>, place: usize) {
+        self.told.records.turns.wait(self.agenda.now, place);
+        self.told.set_waiting(Some(self.agenda.grid.place()));
+        let to = Listener { heard: self.told.arrived(), now: self.agenda.now, takes_parts: true };
+        let packing = Packing::new(self.stock, to, self.out, self.start, self.limit);
+        let mut order = Order::new(&mut self.told.records, packing);
+        order.tell_near();
+        let (has_parts, checksum) = (order.packing().has_parts(), order.packing().checksum());
+        self.finish(has_parts, checksum);
+        if !has_parts && self.told.records.near.told(0).contains(0) {
+            self.told.note_home();
+        }
+        self.told.end_own(lead.map(|lead| &lead.records), None, self.agenda.grid);
     }
 
     /// Tells of just what the lead is told, though not from the same baselines. False if that does not fit.

@@ -51,6 +51,10 @@ pub struct Told {
     followed: Ages,
     /// Whether something of its own records waits to be told. A copy, for they are far away in memory.
     is_waiting: bool,
+    /// Its turns have not begun, since the turn of this place.
+    waiting_since: Option<u8>,
+    /// When it was told of its home while it waited.
+    told_home: Ages,
     pub(super) records: Box<Records>,
 }
 
@@ -72,6 +76,8 @@ impl Told {
             covers: Ages::NONE,
             followed: Ages::NONE,
             is_waiting: false,
+            waiting_since: None,
+            told_home: Ages::NONE,
             records: Box::new(Records::new()),
         }
     }
@@ -130,6 +136,7 @@ impl Told {
         self.buried_in = self.buried_in.later(ticks);
         self.covers = self.covers.later(ticks);
         self.followed = self.followed.later(ticks);
+        self.told_home = self.told_home.later(ticks);
         if let Some(age) = (self.buried_in & self.arrived).iter().next() {
             self.buried = self.buried.max(buried(age));
         }
@@ -159,6 +166,7 @@ impl Told {
             self.absorb(before);
         }
         self.home = home;
+        self.told_home = Ages::NONE;
         self.covers = Ages::NONE;
         self.followed = Ages::NONE;
     }
@@ -179,6 +187,26 @@ impl Told {
     /// When it was told at least what the lead of its home was, and has heard it.
     pub(super) fn holds(&self) -> Ages {
         self.covers & self.arrived
+    }
+
+    /// Whether it waits to get to know the world, and is told nothing but its home in a turn of `place`.
+    pub(super) fn waits(&self, place: usize) -> bool {
+        self.waiting_since.is_some_and(|since| usize::from(since) != place) && self.lost.is_empty()
+    }
+
+    pub(super) fn set_waiting(&mut self, since: Option<usize>) {
+        self.waiting_since = since.map(|place| place as u8);
+    }
+
+    /// The age of the newest of these baselines of its home that it holds since it waits; 0 if there is none.
+    pub(super) fn home_base(&self, legal: Ages) -> u8 {
+        let held = self.told_home & self.arrived & legal;
+        if held.is_empty() { 0 } else { held.least() as u8 }
+    }
+
+    /// This snapshot tells of its home.
+    pub(super) fn note_home(&mut self) {
+        self.told_home |= Ages(1);
     }
 
     /// This snapshot tells of just what the lead is told.

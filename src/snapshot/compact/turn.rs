@@ -149,6 +149,14 @@ impl Turns {
         turn.next
     }
 
+    /// Nothing is told in the turn at `place` for now. One that has told of nothing yet has not begun.
+    pub(super) fn wait(&mut self, now: Tick, place: usize) {
+        let turn = &mut self.turns[place];
+        if turn.next == 0 {
+            turn.began = now;
+        }
+    }
+
     /// Whether the turn at `place` takes long, or the one before did.
     pub(super) fn is_slow(&self, now: Tick, place: usize) -> bool {
         let turn = &self.turns[place];
