@@ -8,13 +8,17 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::wire::{Bounds, Position, UDP_PAYLOAD_MAX};
+use crate::seal::TicketKeys;
+use crate::wire::{Bounds, Position, SEALED_EXTRA_BYTES, UDP_PAYLOAD_MAX};
 
 /// How long a proof of address may be used: long enough for a slow path, too short to be worth stealing.
 pub const PROOF_LIFETIME: Duration = Duration::from_secs(10);
 
 /// Client ids from here on are the server's own, for what it puts into the world itself.
 pub const SERVER_IDS_FROM: u32 = 0xF000_0000;
+
+/// What is in a snapshot must fit: a header, the peer's own player, and some more.
+const DATAGRAM_BYTES_MIN: usize = 256;
 
 /// Queue places for each peer: the move of a tick and one more. Where ticks are slow, the queue is emptied between
 /// them.
@@ -69,6 +73,28 @@ pub struct Config {
     pub open: bool,
     /// The client ids that may play, all below [`SERVER_IDS_FROM`].
     pub client_ids: RangeInclusive<u32>,
+    /// Whose tickets let one play; then all that a session says is sealed. `None`: everyone may play as any client id, and
+    /// whoever is on the way can read and change all of it. Not with [`Config::open`].
+    pub tickets: Option<TicketConfig>,
+}
+
+/// Which tickets let one play.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketConfig {
+    /// The keys that they may be sealed with; [`crate::gate::Gate::set_ticket_keys`] replaces them while the server runs.
+    pub keys: TicketKeys,
+    /// The name that they must be for.
+    pub server: String,
+}
+
+impl TicketConfig {
+    /// The name of a server that was given none.
+    pub const SERVER: &str = "tickcast";
+
+    /// Tickets sealed with `keys`, for a server without a name of its own.
+    pub fn new(keys: TicketKeys) -> Self {
+        Self { keys, server: Self::SERVER.to_owned() }
+    }
 }
 
 impl Default for Config {
@@ -87,6 +113,7 @@ impl Default for Config {
             priority: None,
             open: false,
             client_ids: 0..=SERVER_IDS_FROM - 1,
+            tickets: None,
         }
     }
 }
@@ -96,7 +123,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         within("max-peers", "", self.max_peers as u64, 1..=1_000_000)?;
         within("timeout", " ms", self.timeout.as_millis() as u64, 100..=3_600_000)?;
-        within("datagram-bytes", "", self.datagram_bytes as u64, 256..=UDP_PAYLOAD_MAX as u64)?;
+        self.check_datagrams()?;
         within("moves-per-second", "", u64::from(self.moves_per_second), 1..=100_000)?;
         if let Some(view) = self.view {
             within("view", "", view.into(), 4..=1 << 30)?;
@@ -115,6 +142,24 @@ impl Config {
             return Err(ConfigError::EmptyRange { flag: "world" });
         }
         Ok(())
+    }
+
+    fn check_datagrams(&self) -> Result<(), ConfigError> {
+        let (unit, least) = match self.tickets {
+            None => ("", DATAGRAM_BYTES_MIN),
+            Some(_) => (" with --ticket-key", DATAGRAM_BYTES_MIN + SEALED_EXTRA_BYTES),
+        };
+        let bound = least as u64..=UDP_PAYLOAD_MAX as u64;
+        within("datagram-bytes", unit, self.datagram_bytes as u64, bound)?;
+        if self.open && self.tickets.is_some() {
+            return Err(ConfigError::OpenWithTickets);
+        }
+        Ok(())
+    }
+
+    /// How long a snapshot may be inside of its datagram, in bytes: less than that if it is sealed.
+    pub(crate) fn snapshot_bytes(&self) -> usize {
+        self.datagram_bytes - self.tickets.as_ref().map_or(0, |_| SEALED_EXTRA_BYTES)
     }
 
     /// Two moves a tick, and at least 250 a second: more than any game needs.
@@ -176,6 +221,9 @@ pub enum ConfigError {
         /// The flag that asks for it.
         flag: &'static str,
     },
+    /// Open to everyone, and to those with tickets only.
+    #[error("--open lets anyone in, and --ticket-key only those with a ticket: take one of them")]
+    OpenWithTickets,
     /// Open to whoever sends the first move, on an address that others reach.
     #[error("--open lets anyone in without proof of address: it needs a loopback --bind, not {bind}")]
     OpenOffLoopback {

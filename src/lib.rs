@@ -11,6 +11,7 @@ pub mod load;
 pub mod machine;
 pub mod net;
 pub mod path;
+pub mod seal;
 pub mod secret;
 pub mod server;
 pub mod sim;

@@ -169,6 +169,7 @@ fn config_of(args: ServeArgs) -> Config {
         priority: args.priority.or(default.priority),
         open: args.open.unwrap_or(default.open),
         client_ids: args.client_ids.map_or(default.client_ids, |ids| ids.0),
+        tickets: None,
     }
 }
 

@@ -6,6 +6,7 @@ mod clock;
 mod frames;
 mod known;
 mod roster;
+mod sealed;
 mod table;
 mod trail;
 
@@ -14,9 +15,11 @@ use std::time::{Duration, Instant};
 use clock::TickClock;
 use frames::Frames;
 pub use known::{KnownPlayer, KnownWorld};
+use sealed::Sealing;
 pub use trail::RenderTime;
 
 use crate::config::PROOF_LIFETIME;
+use crate::seal::Pass;
 use crate::secret::Secret;
 use crate::wire::{
     self, Ack, Challenge, Closed, ClosedReason, Encoding, FromClient, FromServer, Hello, Leave, Move,
@@ -56,6 +59,9 @@ pub struct ClientConfig {
     /// How far what is shown trails the newest that could be known, 10 s at most: as long as two or three snapshots
     /// may be late or lost. `None` if nobody asks where players are between ticks, which saves 200 bytes for each.
     pub interpolation: Option<Duration>,
+    /// What the game's backend has handed out, for a server that wants tickets: it must be for `client_id`. Then the
+    /// client believes nothing that is not sealed for its session, but for answers to its hello.
+    pub pass: Option<Pass>,
 }
 
 impl ClientConfig {
@@ -68,7 +74,13 @@ impl ClientConfig {
             silence: Duration::from_secs(1),
             decode: true,
             interpolation: Some(Duration::from_millis(100)),
+            pass: None,
         }
+    }
+
+    /// The same for the bearer of a pass.
+    pub fn with_pass(pass: Pass) -> Self {
+        Self { pass: Some(pass), ..Self::new(pass.client_id()) }
     }
 }
 
@@ -142,6 +154,9 @@ pub struct Client {
     clock: Option<TickClock>,
     frames: Frames,
     blocks: BlockTotals,
+    sealing: Option<Box<Sealing>>,
+    /// The last sealed datagram, in the clear.
+    opened: Vec<u8>,
     ignored: u64,
     malformed: u64,
 }
@@ -173,6 +188,8 @@ impl Client {
             clock: None,
             frames: Frames::new(),
             blocks: BlockTotals::default(),
+            sealing: None,
+            opened: Vec::new(),
             ignored: 0,
             malformed: 0,
         };
@@ -190,8 +207,20 @@ impl Client {
         self.phase = Phase::Joining;
     }
 
+    /// From the next hello on it shows this pass: the one before may expire, or its key be taken away.
+    pub fn set_pass(&mut self, pass: Pass) {
+        self.config.pass = Some(pass);
+    }
+
     /// Takes in one datagram. What is not for this client changes nothing and is counted.
     pub fn receive(&mut self, now: Instant, bytes: &[u8]) -> Option<Event> {
+        match self.config.pass {
+            None => self.on_message(now, bytes),
+            Some(pass) => self.on_datagram(now, &pass, bytes),
+        }
+    }
+
+    fn on_message(&mut self, now: Instant, bytes: &[u8]) -> Option<Event> {
         let event = match wire::snapshot_header(bytes) {
             Some(header) => self.on_snapshot(now, &header, bytes),
             None => match wire::decode_server(bytes) {
@@ -209,7 +238,9 @@ impl Client {
 
     /// Appends a hello to `out` if one is due, and says whether it did.
     pub fn poll(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
-        if self.phase == Phase::Playing && now.saturating_duration_since(self.heard) > self.silence_max() {
+        let is_silent = now.saturating_duration_since(self.heard) > self.silence_max();
+        let is_spent = self.sealing.as_ref().is_some_and(|sealing| sealing.sealer.is_spent());
+        if self.phase == Phase::Playing && (is_silent || is_spent) {
             self.rejoin(now);
         }
         if self.phase != Phase::Joining || now < self.next_hello {
@@ -219,25 +250,28 @@ impl Client {
             self.hello.proof = Proof::NONE;
         }
         self.next_hello = now + RETRY_AFTER;
-        wire::encode_client(&FromClient::Hello(self.hello), out);
+        sealed::write_hello(&self.hello, self.config.pass.as_ref(), out);
         true
     }
 
     /// Appends a move to `out` and gives its sequence. `None`, and nothing appended, unless the client plays.
     pub fn move_to(&mut self, at: Position, state: u32, out: &mut Vec<u8>) -> Option<u32> {
         let session = self.session()?;
-        self.sequence = self.sequence.wrapping_add(1);
-        let (client_id, sequence, ack) = (self.config.client_id, self.sequence, self.ack);
-        wire::encode_client(&FromClient::Move(Move { client_id, session, sequence, at, state, ack }), out);
-        Some(self.sequence)
+        let (client_id, sequence, ack) = (self.config.client_id, self.sequence.wrapping_add(1), self.ack);
+        let step = Move { client_id, session, sequence, at, state, ack };
+        if !self.write(&FromClient::Move(step), out) {
+            return None;
+        }
+        self.sequence = sequence;
+        Some(sequence)
     }
 
     /// Appends a leave to `out` and stops. False, and nothing appended, unless the client plays.
     pub fn leave(&mut self, out: &mut Vec<u8>) -> bool {
         let Some(session) = self.session() else { return false };
-        wire::encode_client(&FromClient::Leave(Leave { client_id: self.config.client_id, session }), out);
+        let leave = Leave { client_id: self.config.client_id, session };
         self.phase = Phase::Left;
-        true
+        self.write(&FromClient::Leave(leave), out)
     }
 
     /// Where it stands with its server.

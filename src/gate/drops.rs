@@ -70,6 +70,24 @@ drop_reasons! {
     Encoding = "encoding",
     /// A hello answered with a refusal: the server was stopping.
     ShuttingDown = "shutting_down",
+    /// A hello without a ticket, answered with a refusal: the server wants one.
+    TicketNeeded = "ticket_needed",
+    /// A hello answered with a refusal: no key of the server opens its ticket.
+    TicketUnreadable = "ticket_unreadable",
+    /// A hello answered with a refusal: its ticket has expired.
+    TicketExpired = "ticket_expired",
+    /// A hello answered with a refusal: its ticket is for another server.
+    TicketServer = "ticket_server",
+    /// A hello answered with a refusal: its ticket is for another client id.
+    TicketClient = "ticket_client",
+    /// A hello answered with a refusal: it was not made with the session key of its ticket.
+    TicketBearer = "ticket_bearer",
+    /// A move or leave in clear, where the server wants tickets.
+    Unsealed = "unsealed",
+    /// A sealed datagram that its peer has not sealed, or not for this session.
+    Forged = "forged",
+    /// A sealed datagram that has come before, or so late that nobody knows.
+    Replayed = "replayed",
 }
 
 /// How often each [`DropReason`] was met. Shared by whoever receives, ticks and reports.

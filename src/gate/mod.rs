@@ -13,6 +13,7 @@ mod proof;
 mod races;
 mod shared;
 mod table;
+mod tickets;
 
 use std::time::{Duration, Instant};
 
@@ -22,10 +23,12 @@ pub use address::PeerAddr;
 pub use drops::{DropReason, Drops};
 
 use crate::config::Config;
+use crate::seal::Opener;
 use crate::secret::Secret;
 use crate::wire::{
     self, Ack, Challenge, FromClient, FromServer, HELLO_BYTES, Hello, LEAVE_BYTES, Leave, MOVE_BYTES, Move,
-    PROTOCOL_VERSION, Position, Proof, REFUSAL_BYTES, Refusal, RefusalReason,
+    PROTOCOL_VERSION, Position, Proof, REFUSAL_BYTES, Refusal, RefusalReason, SEALED_EXTRA_BYTES,
+    TICKET_HELLO_BYTES,
 };
 pub(crate) use budget::Account;
 use budget::{Budget, Strangers};
@@ -33,6 +36,11 @@ use drops::Sampler;
 use proof::Prover;
 use shared::{ArrayQueue, AtomicUsize, Ordering};
 use table::{Entry, PeerTable};
+pub(crate) use tickets::Credential;
+use tickets::Tickets;
+
+const SEALED_MOVE_BYTES: usize = MOVE_BYTES + SEALED_EXTRA_BYTES;
+const SEALED_LEAVE_BYTES: usize = LEAVE_BYTES + SEALED_EXTRA_BYTES;
 
 /// Names a peer of the tick: a place, and how often that place has been given away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +54,8 @@ pub struct PeerKey {
 pub(crate) enum Command {
     /// An address that has proven itself asks to play.
     Join(Join),
+    /// The same with a ticket, which is good.
+    TicketJoin(Join, Credential),
     /// A peer says where its player is.
     Move(PeerKey, Step),
     /// Where the server is open: an unknown address says where a player is.
@@ -67,6 +77,13 @@ pub(crate) struct Join {
     pub(crate) proven_ms: u64,
 }
 
+impl Join {
+    fn new(from: PeerAddr, hello: &Hello) -> Self {
+        let Hello { nonce, client_id, encoding, session, proof, .. } = *hello;
+        Self { from, nonce, client_id, encoding, session, proven_ms: proof.time_ms }
+    }
+}
+
 /// A move, without what the gate has checked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
@@ -74,6 +91,12 @@ pub(crate) struct Step {
     pub(crate) at: Position,
     pub(crate) state: u32,
     pub(crate) ack: Ack,
+}
+
+impl From<&Move> for Step {
+    fn from(step: &Move) -> Self {
+        Self { sequence: step.sequence, at: step.at, state: step.state, ack: step.ack }
+    }
 }
 
 /// By what the gate knows a peer's datagrams.
@@ -88,11 +111,14 @@ pub(crate) struct Identity {
 ///
 /// - For receivers: [`Gate::receive`] with every datagram; send the [`Reply`] if there is one.
 /// - For reports: [`Gate::drops`], [`Gate::peers`], [`Gate::queued`].
+/// - For tickets: [`Gate::set_unix_seconds`], about once a second, and [`Gate::set_ticket_keys`].
 /// - The tick takes the commands out, and says who plays at which address.
 #[derive(Debug)]
 pub struct Gate {
     started: Instant,
     open: bool,
+    /// Without, everyone may play, and says so in clear.
+    tickets: Option<Tickets>,
     budget: Budget,
     strangers: Strangers,
     /// How many commands of strangers the next tick may still get.
@@ -110,6 +136,7 @@ impl Gate {
         Self {
             started,
             open: config.open,
+            tickets: config.tickets.as_ref().map(Tickets::new),
             budget: Budget::new(config.moves_per_second, config.burst()),
             strangers: Strangers::new(),
             stranger_places: AtomicUsize::new(config.joins_per_tick()),
@@ -157,7 +184,8 @@ impl Gate {
         self.queue.len()
     }
 
-    fn age(&self, now: Instant) -> Duration {
+    /// How long the server has been there: what proofs of address count by.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.started)
     }
 
@@ -167,12 +195,19 @@ impl Gate {
         {
             return self.on_other_version(now, from, nonce, bytes.len());
         }
-        if ![HELLO_BYTES, MOVE_BYTES, LEAVE_BYTES].contains(&bytes.len()) {
-            return Err(DropReason::Length);
+        match bytes.len() {
+            SEALED_MOVE_BYTES | SEALED_LEAVE_BYTES => self.on_sealed(now, from, bytes).map(|()| None),
+            TICKET_HELLO_BYTES => self.on_ticket_hello(now, from, bytes),
+            HELLO_BYTES | MOVE_BYTES | LEAVE_BYTES => self.on_clear(now, from, bytes),
+            _ => Err(DropReason::Length),
         }
+    }
+
+    fn on_clear(&self, now: Instant, from: PeerAddr, bytes: &[u8]) -> Result<Option<Reply>, DropReason> {
         match wire::decode_client(bytes).map_err(|_| DropReason::Malformed)? {
-            FromClient::Move(step) => self.on_move(now, from, &step).map(|()| None),
             FromClient::Hello(hello) => self.on_hello(now, from, &hello),
+            _ if self.tickets.is_some() => Err(DropReason::Unsealed),
+            FromClient::Move(step) => self.on_move(now, from, &step).map(|()| None),
             FromClient::Leave(leave) => self.on_leave(now, from, &leave).map(|()| None),
         }
     }
@@ -200,50 +235,37 @@ impl Gate {
             return Ok(Some(Reply::new(&FromServer::Challenge(Challenge { nonce: hello.nonce, proof }))));
         }
         self.prover.check(age, from, hello.nonce, &hello.proof)?;
-        let is_known = self.charge_known(age, from)?;
-        let command = Command::Join(Join {
-            from,
-            nonce: hello.nonce,
-            client_id: hello.client_id,
-            encoding: hello.encoding,
-            session: hello.session,
-            proven_ms: hello.proof.time_ms,
-        });
-        if is_known {
-            self.push(command)?
-        } else {
-            self.push_of_stranger(age, from, command)?
+        if self.tickets.is_some() {
+            let refusal = Refusal { nonce: hello.nonce, reason: RefusalReason::TicketNeeded, detail: 0 };
+            return Ok(Some(self.answer_no(now, from, refusal, DropReason::TicketNeeded)));
         }
-        Ok(None)
+        if !self.charge_known(age, from)? {
+            self.charge_stranger(age, from)?;
+        }
+        self.push(Command::Join(Join::new(from, hello))).map(|()| None)
     }
 
     fn on_move(&self, now: Instant, from: PeerAddr, step: &Move) -> Result<(), DropReason> {
         let age = self.age(now);
-        let command = Step { sequence: step.sequence, at: step.at, state: step.state, ack: step.ack };
-        let passed = self.peers.with(from, |entry| {
-            self.check_identity(entry, step.session, step.client_id)?;
-            if !is_newer(step.sequence, entry.newest) {
-                return Err(DropReason::Sequence);
-            }
-            if !self.budget.charge(age, &mut entry.account) {
-                return Err(DropReason::Rate);
-            }
-            entry.newest = step.sequence;
-            Ok(entry.key)
-        });
-        match passed {
-            Some(key) => self.push(Command::Move(key?, command)),
-            None => self.on_stranger(age, from, step, command),
+        match self.peers.with(from, |entry| self.check_move(age, entry, step)) {
+            Some(key) => self.push(Command::Move(key?, Step::from(step))),
+            None => self.on_stranger(age, from, step),
         }
     }
 
-    fn on_stranger(
-        &self,
-        age: Duration,
-        from: PeerAddr,
-        step: &Move,
-        command: Step,
-    ) -> Result<(), DropReason> {
+    fn check_move(&self, age: Duration, entry: &mut Entry, step: &Move) -> Result<PeerKey, DropReason> {
+        self.check_identity(entry, step.session, step.client_id)?;
+        if !is_newer(step.sequence, entry.newest) {
+            return Err(DropReason::Sequence);
+        }
+        if !self.budget.charge(age, &mut entry.account) {
+            return Err(DropReason::Rate);
+        }
+        entry.newest = step.sequence;
+        Ok(entry.key)
+    }
+
+    fn on_stranger(&self, age: Duration, from: PeerAddr, step: &Move) -> Result<(), DropReason> {
         if !self.open || step.session != 0 {
             return Err(DropReason::UnknownPeer);
         }
@@ -255,18 +277,22 @@ impl Gate {
             session: 0,
             proven_ms: age.as_millis() as u64,
         };
-        self.push_of_stranger(age, from, Command::OpenMove(join, command))
+        self.charge_stranger(age, from)?;
+        self.push(Command::OpenMove(join, Step::from(step)))
     }
 
     fn on_leave(&self, now: Instant, from: PeerAddr, leave: &Leave) -> Result<(), DropReason> {
-        let passed = self.peers.with(from, |entry| {
-            self.check_identity(entry, leave.session, leave.client_id)?;
-            if !self.budget.charge(self.age(now), &mut entry.account) {
-                return Err(DropReason::Rate);
-            }
-            Ok(entry.key)
-        });
+        let age = self.age(now);
+        let passed = self.peers.with(from, |entry| self.check_leave(age, entry, leave));
         self.push(Command::Leave(passed.ok_or(DropReason::UnknownPeer)??))
+    }
+
+    fn check_leave(&self, age: Duration, entry: &mut Entry, leave: &Leave) -> Result<PeerKey, DropReason> {
+        self.check_identity(entry, leave.session, leave.client_id)?;
+        if !self.budget.charge(age, &mut entry.account) {
+            return Err(DropReason::Rate);
+        }
+        Ok(entry.key)
     }
 
     fn check_identity(&self, entry: &Entry, session: u64, client_id: u32) -> Result<(), DropReason> {
@@ -290,14 +316,13 @@ impl Gate {
 
     /// Strangers pay from accounts that they share, and all together get so many places a tick: each may cost an
     /// answer, and the tick shall not be theirs.
-    fn push_of_stranger(&self, age: Duration, from: PeerAddr, command: Command) -> Result<(), DropReason> {
+    fn charge_stranger(&self, age: Duration, from: PeerAddr) -> Result<(), DropReason> {
         if !self.strangers.charge(age, self.peers.hash(from)) {
             return Err(DropReason::Rate);
         }
         let take_place = |places: usize| places.checked_sub(1);
         let place = self.stranger_places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take_place);
-        place.map_err(|_| DropReason::QueueFull)?;
-        self.push(command)
+        place.map(|_| ()).map_err(|_| DropReason::QueueFull)
     }
 
     fn push(&self, command: Command) -> Result<(), DropReason> {
@@ -322,11 +347,19 @@ impl Gate {
     }
 
     /// From now on datagrams from `addr` that carry `session` and `client_id` are this peer's, in the place of
-    /// whoever was there. It pays from `account`, if it had one: joining anew buys nothing.
-    pub(crate) fn admit(&self, now: Instant, addr: PeerAddr, identity: Identity, account: Option<Account>) {
+    /// whoever was there. It pays from `account`, if it had one: joining anew buys nothing. What it says is sealed
+    /// if there is an `opener` for it.
+    pub(crate) fn admit(
+        &self,
+        now: Instant,
+        addr: PeerAddr,
+        identity: Identity,
+        account: Option<Account>,
+        opener: Option<Box<Opener>>,
+    ) {
         let account = account.unwrap_or_else(|| self.budget.open(self.age(now)));
         let Identity { key, session, client_id } = identity;
-        self.peers.insert(addr, Entry { key, session, client_id, newest: 0, account });
+        self.peers.insert(addr, Entry { key, session, client_id, newest: 0, account, opener });
     }
 
     pub(crate) fn remove(&self, addr: PeerAddr) {
@@ -335,11 +368,11 @@ impl Gate {
 
     /// What the peer at `addr` has left to spend.
     pub(crate) fn account_at(&self, addr: PeerAddr) -> Option<Account> {
-        self.peers.get(addr).map(|entry| entry.account)
+        self.peers.with(addr, |entry| entry.account)
     }
 
     pub(crate) fn key_at(&self, addr: PeerAddr) -> Option<PeerKey> {
-        self.peers.get(addr).map(|entry| entry.key)
+        self.peers.with(addr, |entry| entry.key)
     }
 
     pub(crate) fn count(&self, reason: DropReason) {

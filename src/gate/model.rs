@@ -62,10 +62,6 @@ impl<K: Hash + Eq + Copy, V, S: BuildHasher> DashMap<K, V, S> {
         entries.contains_key(key).then_some(Guard { key: *key, entries })
     }
 
-    pub(super) fn get(&self, key: &K) -> Option<Guard<'_, K, V>> {
-        self.get_mut(key)
-    }
-
     pub(super) fn insert(&self, key: K, value: V) -> Option<V> {
         self.lock().insert(key, value)
     }

@@ -6,10 +6,11 @@ use std::hash::BuildHasher as _;
 
 use super::shared::DashMap;
 use super::{Account, PeerAddr, PeerKey};
+use crate::seal::Opener;
 use crate::secret::HashState;
 
 /// What the gate must know of a peer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Entry {
     pub(super) key: PeerKey,
     pub(super) session: u64,
@@ -17,6 +18,8 @@ pub(super) struct Entry {
     /// The sequence of its newest move; 0 before the first.
     pub(super) newest: u32,
     pub(super) account: Account,
+    /// Opens what it has sealed; boxed, so that the entries of peers without stay small.
+    pub(super) opener: Option<Box<Opener>>,
 }
 
 /// The entries, by address, under a keyed hash.
@@ -32,11 +35,6 @@ impl PeerTable {
     /// waits. `None` if nobody plays there.
     pub(super) fn with<R>(&self, addr: PeerAddr, change: impl FnOnce(&mut Entry) -> R) -> Option<R> {
         self.0.get_mut(&addr).map(|mut entry| change(&mut entry))
-    }
-
-    /// The entry as it is now.
-    pub(super) fn get(&self, addr: PeerAddr) -> Option<Entry> {
-        self.0.get(&addr).map(|entry| *entry)
     }
 
     pub(super) fn insert(&self, addr: PeerAddr, entry: Entry) {

@@ -224,9 +224,10 @@ impl Bot {
 /// Whether a client that was refused for this may be let in later.
 fn may_change(reason: RefusalReason) -> bool {
     use RefusalReason::{ClientIdInUse, ClientIdNotAllowed, Encoding, Full, ShuttingDown, Version};
+    use RefusalReason::{Ticket, TicketNeeded};
     match reason {
         Full | ClientIdInUse | ShuttingDown => true,
-        Version | ClientIdNotAllowed | Encoding => false,
+        Version | ClientIdNotAllowed | Encoding | TicketNeeded | Ticket => false,
     }
 }
 

@@ -21,7 +21,7 @@ mod walk;
 pub use report::BotsReport;
 pub use walk::{Area, AreaError, Walk, Walks};
 
-use crate::wire::{ClosedReason, Refusal, RefusalReason};
+use crate::wire::{ClosedReason, Refusal, RefusalReason, TicketFault};
 
 /// Why the server does not let a client play, in words.
 pub fn refusal_in_words(refusal: &Refusal) -> String {
@@ -35,6 +35,21 @@ pub fn refusal_in_words(refusal: &Refusal) -> String {
         RefusalReason::ClientIdNotAllowed => "the server does not let this client id play".into(),
         RefusalReason::Encoding => "the server does not know this encoding".into(),
         RefusalReason::ShuttingDown => "the server is about to stop".into(),
+        RefusalReason::TicketNeeded => "the server wants a ticket".into(),
+        RefusalReason::Ticket => {
+            TicketFault::from_number(detail).map_or("the ticket is not good here", fault_in_words).into()
+        }
+    }
+}
+
+/// What is wrong with a ticket, in words.
+fn fault_in_words(fault: TicketFault) -> &'static str {
+    match fault {
+        TicketFault::Unreadable => "none of the server's keys opens the ticket",
+        TicketFault::Expired => "the ticket has expired",
+        TicketFault::OtherServer => "the ticket is for another server",
+        TicketFault::OtherClient => "the ticket is for another client id",
+        TicketFault::NotItsBearer => "the ticket needs the session key that was made with it",
     }
 }
 

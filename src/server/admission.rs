@@ -2,8 +2,12 @@
 
 use super::Server;
 use super::peers::{Peer, Snapshots};
-use crate::gate::{DropReason, Identity, Join, PeerKey, Step};
-use crate::wire::{ClosedReason, Encoding, FromServer, Refusal, RefusalReason, Welcome};
+use super::{Batch, say_closed};
+use crate::gate::{Credential, DropReason, Identity, Join, PeerKey, Step};
+use crate::seal::{Opener, keys_of_session};
+use crate::wire::{
+    self, ClosedReason, Encoding, FromServer, Refusal, RefusalReason, Sender, TicketFault, Welcome,
+};
 
 /// Why a hello is answered with a refusal.
 struct No {
@@ -18,15 +22,13 @@ impl From<RefusalReason> for No {
 }
 
 impl Server {
-    /// A hello from an address that has proven itself.
-    pub(super) fn on_join(&mut self, join: &Join) {
+    /// A hello from an address that has proven itself; with a ticket, which is good, it is proven who asks too.
+    pub(super) fn on_join(&mut self, join: &Join, credential: Option<&Credential>) {
         match self.peer_at(join) {
-            Some(peer) if peer.nonce == join.nonce && peer.client_id == join.client_id => {
-                self.welcome_again(join)
-            }
+            Some(peer) if is_repeated(join, peer) => self.welcome_again(join),
             _ if self.is_stale(join) => self.gate.count(DropReason::StaleHello),
-            _ => match self.check(join) {
-                Ok(()) => _ = self.admit(join),
+            _ => match self.check(join, credential) {
+                Ok(()) => _ = self.admit(join, credential),
                 Err(no) => self.refuse(join, &no),
             },
         }
@@ -39,18 +41,20 @@ impl Server {
                 return self.gate.count(DropReason::ClientId);
             }
             Some(key) => key,
-            None => match self.check(join) {
-                Ok(()) => self.admit(join),
+            None => match self.check(join, None) {
+                Ok(()) => self.admit(join, None),
                 Err(no) => return self.refuse(join, &no),
             },
         };
         self.on_move(key, step);
     }
 
-    /// Whether the hello is older than the one that its address, or its player, is played by.
+    /// Whether the hello is older than the one that its address, or its player, is played by. Of those with tickets
+    /// none is good twice, also when what it asked for has ended: whoever recorded it may say it again.
     fn is_stale(&self, join: &Join) -> bool {
         let holder = self.peers.by_client(join.client_id).and_then(|key| self.peers.get(key));
-        self.peer_at(join).into_iter().chain(holder).any(|peer| join.proven_ms < peer.proven_ms)
+        let is_before = |peer: &Peer| join.proven_ms < peer.proven_ms + u64::from(peer.sealer.is_some());
+        self.peer_at(join).into_iter().chain(holder).any(is_before) || self.ended.is_stale(join)
     }
 
     fn peer_at(&self, join: &Join) -> Option<&Peer> {
@@ -58,7 +62,7 @@ impl Server {
     }
 
     /// Whether the client may play, at the address and with the session that it has.
-    fn check(&self, join: &Join) -> Result<(), No> {
+    fn check(&self, join: &Join, credential: Option<&Credential>) -> Result<(), No> {
         if self.closing {
             return Err(RefusalReason::ShuttingDown.into());
         }
@@ -69,9 +73,14 @@ impl Server {
             return Err(RefusalReason::Encoding.into());
         }
         let holder = self.peers.by_client(join.client_id).and_then(|key| self.peers.get(key));
+        let comes_back = holder.is_some_and(|holder| holder.is_known_by(join.session));
+        if credential.is_some_and(|credential| credential.is_expired) && !comes_back {
+            return Err(No { reason: RefusalReason::Ticket, detail: TicketFault::Expired.number() });
+        }
         if let Some(holder) = holder
             && holder.addr != join.from
-            && !holder.is_known_by(join.session)
+            && !comes_back
+            && credential.is_none()
         {
             return Err(No { reason: RefusalReason::ClientIdInUse, detail: self.seconds_left(holder) });
         }
@@ -89,28 +98,38 @@ impl Server {
     }
 
     /// Makes a peer of the client, with a session of its own, and welcomes it. A player that it had goes with it.
-    fn admit(&mut self, join: &Join) -> PeerKey {
-        let before = self.peers.by_client(join.client_id).and_then(|key| self.peers.remove(key));
+    fn admit(&mut self, join: &Join, credential: Option<&Credential>) -> PeerKey {
+        let mut before = self.peers.by_client(join.client_id).and_then(|key| self.peers.remove(key));
         let account_before = before.as_ref().and_then(|before| self.gate.account_at(before.addr));
         let account = self.gate.account_at(join.from).or(account_before);
-        if let Some(before) = before.as_ref().filter(|before| before.addr != join.from) {
+        if let Some(before) = before.as_mut().filter(|before| before.addr != join.from) {
             self.gate.remove(before.addr);
-            self.say_closed(before, ClosedReason::Replaced);
+            say_closed(&mut self.outbox, before, ClosedReason::Replaced);
         }
         if let Some(other) = self.gate.key_at(join.from) {
             self.remove(other);
         }
         let player = self.world.admit(join.client_id);
         let encoding = Encoding::from_number(join.encoding).unwrap_or(Encoding::Plain);
-        let snapshots = Snapshots::new(encoding, self.config.datagram_bytes);
+        let snapshots = Snapshots::new(encoding, self.config.snapshot_bytes());
         let mut peer = Peer::new(join, self.draw_session(), player, snapshots, self.now);
         peer.session_before = before.filter(|before| before.is_known_by(join.session)).map(|_| join.session);
         let session = peer.session;
+        let opener = credential.map(|credential| self.seal(&mut peer, credential));
         let key = self.peers.insert(peer);
-        self.gate.admit(self.now, join.from, Identity { key, session, client_id: join.client_id }, account);
+        let identity = Identity { key, session, client_id: join.client_id };
+        self.gate.admit(self.now, join.from, identity, account, opener);
         self.report.totals.joined += 1;
         self.welcome(key);
         key
+    }
+
+    /// From now on what the peer is sent is sealed; gives what opens what it says.
+    fn seal(&self, peer: &mut Peer, credential: &Credential) -> Box<Opener> {
+        let keys = keys_of_session(&credential.session_key, peer.nonce, peer.session, self.epoch);
+        let (sealer, opener) = keys.of(Sender::Server);
+        peer.sealer = Some(Box::new(sealer));
+        Box::new(opener)
     }
 
     fn draw_session(&mut self) -> u64 {
@@ -134,7 +153,7 @@ impl Server {
     }
 
     fn welcome(&mut self, key: PeerKey) {
-        let Some(peer) = self.peers.get(key) else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
         let standing = self.world.player(peer.player);
         let welcome = Welcome {
             nonce: peer.nonce,
@@ -150,13 +169,30 @@ impl Server {
             placed: u32::from(standing.is_some()),
             at: standing.map(|player| player.at).unwrap_or_default(),
         };
-        self.outbox.push_back((peer.addr, FromServer::Welcome(welcome)));
+        say_welcome(&mut self.outbox, peer, welcome);
     }
 
     fn refuse(&mut self, join: &Join, no: &No) {
         self.gate.refuse(self.now, &join.from, counted_as(no.reason));
         let refusal = Refusal { nonce: join.nonce, reason: no.reason, detail: no.detail };
-        self.outbox.push_back((join.from, FromServer::Refusal(refusal)));
+        self.outbox.push(join.from, |bytes| wire::encode_server(&FromServer::Refusal(refusal), bytes));
+    }
+}
+
+/// Whether the hello is the one that the peer was admitted by, and it has not shown yet that the welcome has arrived.
+/// Where nothing is sealed, who knows the nonce may ask for the welcome at any time.
+fn is_repeated(join: &Join, peer: &Peer) -> bool {
+    let is_same = peer.nonce == join.nonce && peer.client_id == join.client_id;
+    is_same && !(peer.sealer.is_some() && peer.has_spoken)
+}
+
+/// Puts a welcome among the answers.
+fn say_welcome(outbox: &mut Batch, peer: &mut Peer, welcome: Welcome) {
+    let drawn = [welcome.nonce, welcome.session, welcome.epoch];
+    let write = |bytes: &mut Vec<u8>| wire::encode_server(&FromServer::Welcome(welcome), bytes);
+    match &mut peer.sealer {
+        None => outbox.push(peer.addr, write),
+        Some(sealer) => outbox.push(peer.addr, |bytes| _ = sealer.seal_welcome(bytes, drawn, write)),
     }
 }
 
@@ -168,5 +204,7 @@ fn counted_as(reason: RefusalReason) -> DropReason {
         RefusalReason::ClientIdNotAllowed => DropReason::ClientIdNotAllowed,
         RefusalReason::Encoding => DropReason::Encoding,
         RefusalReason::ShuttingDown => DropReason::ShuttingDown,
+        RefusalReason::TicketNeeded => DropReason::TicketNeeded,
+        RefusalReason::Ticket => DropReason::TicketExpired,
     }
 }

@@ -26,10 +26,14 @@ impl Batch {
 
     /// The datagrams and where they go, in the order in which they were put in.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (PeerAddr, &[u8])> {
-        self.datagrams.iter().enumerate().map(|(index, &(to, end))| {
-            let start = index.checked_sub(1).map_or(0, |before| self.datagrams[before].1);
-            (to, &self.bytes[start..end])
-        })
+        (0..self.len()).map(|index| self.at(index))
+    }
+
+    /// The datagram at this place, below [`Batch::len`], and where it goes.
+    pub(super) fn at(&self, index: usize) -> (PeerAddr, &[u8]) {
+        let (to, end) = self.datagrams[index];
+        let start = index.checked_sub(1).map_or(0, |before| self.datagrams[before].1);
+        (to, &self.bytes[start..end])
     }
 
     /// How many datagrams it holds.
@@ -62,9 +66,12 @@ impl Batch {
         DATAGRAMS_MAX - self.datagrams.len()
     }
 
-    /// Adds the datagram that `write` appends.
+    /// Adds the datagram that `write` appends; none if that is nothing.
     pub(crate) fn push(&mut self, to: PeerAddr, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
         write(&mut self.bytes);
-        self.datagrams.push((to, self.bytes.len()));
+        if self.bytes.len() > start {
+            self.datagrams.push((to, self.bytes.len()));
+        }
     }
 }

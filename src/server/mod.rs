@@ -5,9 +5,9 @@
 
 mod admission;
 mod batch;
+mod ended;
 mod peers;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,12 @@ use serde::Serialize;
 pub use batch::Batch;
 
 use crate::config::{Config, ConfigError};
-use crate::gate::{Command, DropReason, Gate, PeerAddr, PeerKey, Step};
+use crate::gate::{Command, DropReason, Gate, PeerKey, Step};
 use crate::secret::Secret;
 use crate::snapshot::{CompactSnapshots, PlainSnapshots};
 use crate::wire::{self, Closed, ClosedReason, Encoding, FromServer, Player, SnapshotHeader, Tick};
 use crate::world::World;
+use ended::Ended;
 use peers::{Peer, Peers, Snapshots};
 
 /// How long ids that have gone are named in plain snapshots.
@@ -88,7 +89,11 @@ pub struct Server {
     /// Commands since the last tick.
     commands: usize,
     /// Answers of the tick, sent before its snapshots.
-    outbox: VecDeque<(PeerAddr, FromServer)>,
+    outbox: Batch,
+    /// How many of them have been handed out.
+    answered: usize,
+    /// Sessions that have ended, as long as they could be asked for again.
+    ended: Ended,
     /// The place of the next peer that gets its snapshot of this tick.
     next_place: usize,
     silent: Vec<PeerKey>,
@@ -108,17 +113,21 @@ impl Server {
             gate: Arc::new(Gate::new(&config, secret, now)),
             peers: Peers::new(secret),
             world: World::new(config.world, secret),
-            plain: PlainSnapshots::new(config.datagram_bytes, gone_ticks, config.view),
+            plain: PlainSnapshots::new(config.snapshot_bytes(), gone_ticks, config.view),
             compact: match config.view {
-                None => CompactSnapshots::new(config.datagram_bytes, config.checksums),
-                Some(radius) => CompactSnapshots::with_view(config.datagram_bytes, config.checksums, radius),
+                None => CompactSnapshots::new(config.snapshot_bytes(), config.checksums),
+                Some(radius) => {
+                    CompactSnapshots::with_view(config.snapshot_bytes(), config.checksums, radius)
+                }
             },
             sessions: secret.derive("sessions"),
             sessions_drawn: 0,
             epoch: secret.derive("epoch").number(0),
             closing: false,
             commands: 0,
-            outbox: VecDeque::new(),
+            outbox: Batch::new(config.datagram_bytes),
+            answered: 0,
+            ended: Ended::new(secret),
             next_place: 0,
             silent: Vec::new(),
             now,
@@ -167,10 +176,7 @@ impl Server {
     /// empty.
     pub fn poll(&mut self, batch: &mut Batch) -> bool {
         batch.clear();
-        let answers = self.outbox.len().min(batch.room());
-        for (to, message) in self.outbox.drain(..answers) {
-            batch.push(to, |bytes| wire::encode_server(&message, bytes));
-        }
+        self.hand_out_answers(batch);
         while !batch.is_full() && self.next_place < self.peers.end() {
             self.snapshot_for(self.next_place, batch);
             self.next_place += 1;
@@ -193,8 +199,7 @@ impl Server {
         self.next_place = self.peers.end();
         for place in 0..self.peers.end() {
             if let Some(peer) = self.peers.at(place) {
-                let closed = Closed { session: peer.session, reason };
-                self.outbox.push_back((peer.addr, FromServer::Closed(closed)));
+                say_closed(&mut self.outbox, peer, reason);
             }
         }
     }
@@ -229,6 +234,7 @@ impl Server {
         self.gate.begin_tick();
         self.report.tick = tick;
         self.now = now;
+        self.ended.forget(self.gate.age(now));
     }
 
     /// Takes what is in the queue now; what receive threads add meanwhile is the next tick's.
@@ -238,7 +244,8 @@ impl Server {
         for _ in 0..queued {
             match self.gate.next_command() {
                 Some(Command::Move(key, step)) => self.on_move(key, &step),
-                Some(Command::Join(join)) => self.on_join(&join),
+                Some(Command::Join(join)) => self.on_join(&join, None),
+                Some(Command::TicketJoin(join, credential)) => self.on_join(&join, Some(&credential)),
                 Some(Command::OpenMove(join, step)) => self.on_open_move(&join, &step),
                 Some(Command::Leave(key)) => self.on_leave(key),
                 None => break,
@@ -259,6 +266,7 @@ impl Server {
         }
         peer.heard = self.now;
         peer.session_before = None;
+        peer.has_spoken = true;
         peer.snapshots.on_ack(step.ack);
         self.world.place(peer.player, step.at, step.state).map_err(|_| DropReason::OutsideWorld)?;
         peer.applied.note(step.sequence);
@@ -268,9 +276,9 @@ impl Server {
 
     fn on_leave(&mut self, key: PeerKey) {
         match self.remove(key) {
-            Some(peer) => {
+            Some(mut peer) => {
                 self.report.totals.left += 1;
-                self.say_closed(&peer, ClosedReason::Left);
+                say_closed(&mut self.outbox, &mut peer, ClosedReason::Left);
             }
             None => self.gate.count(DropReason::PeerGone),
         }
@@ -281,9 +289,9 @@ impl Server {
         let mut silent = std::mem::take(&mut self.silent);
         self.peers.silent(since, &mut silent);
         for key in silent.drain(..) {
-            if let Some(peer) = self.remove(key) {
+            if let Some(mut peer) = self.remove(key) {
                 self.report.totals.timed_out += 1;
-                self.say_closed(&peer, ClosedReason::TimedOut);
+                say_closed(&mut self.outbox, &mut peer, ClosedReason::TimedOut);
             }
         }
         self.silent = silent;
@@ -293,6 +301,9 @@ impl Server {
     fn remove(&mut self, key: PeerKey) -> Option<Peer> {
         let peer = self.peers.remove(key)?;
         self.gate.remove(peer.addr);
+        if peer.sealer.is_some() {
+            self.ended.note(self.gate.age(self.now), peer.client_id, peer.proven_ms);
+        }
         if self.world.remove(peer.player) {
             if self.peers.has_any(Encoding::Plain) {
                 self.plain.on_gone(self.report.tick, peer.client_id);
@@ -302,8 +313,17 @@ impl Server {
         Some(peer)
     }
 
-    fn say_closed(&mut self, peer: &Peer, reason: ClosedReason) {
-        self.outbox.push_back((peer.addr, FromServer::Closed(Closed { session: peer.session, reason })));
+    fn hand_out_answers(&mut self, batch: &mut Batch) {
+        let end = self.outbox.len().min(self.answered + batch.room());
+        for index in self.answered..end {
+            let (to, answer) = self.outbox.at(index);
+            batch.push(to, |bytes| bytes.extend_from_slice(answer));
+        }
+        self.answered = end;
+        if end == self.outbox.len() {
+            self.outbox.clear();
+            self.answered = 0;
+        }
     }
 
     fn snapshot_for(&mut self, place: usize, batch: &mut Batch) {
@@ -316,10 +336,25 @@ impl Server {
             players: self.report.players as u32,
         };
         let (plain, compact, world, own) = (&mut self.plain, &mut self.compact, &self.world, peer.player);
-        batch.push(peer.addr, |bytes| match &mut peer.snapshots {
+        let snapshots = &mut peer.snapshots;
+        let write = |bytes: &mut Vec<u8>| match snapshots {
             Snapshots::Plain(turn) => plain.write(&header, world, own, turn, bytes),
             Snapshots::Compact(told) => compact.write(&header, world, own, told, bytes),
-        });
+        };
+        match &mut peer.sealer {
+            None => batch.push(peer.addr, write),
+            Some(sealer) => batch.push(peer.addr, |bytes| _ = sealer.seal(bytes, write)),
+        }
         self.report.totals.snapshots += 1;
+    }
+}
+
+/// Puts the end of the session among the answers.
+fn say_closed(outbox: &mut Batch, peer: &mut Peer, reason: ClosedReason) {
+    let closed = FromServer::Closed(Closed { session: peer.session, reason });
+    let write = |bytes: &mut Vec<u8>| wire::encode_server(&closed, bytes);
+    match &mut peer.sealer {
+        None => outbox.push(peer.addr, write),
+        Some(sealer) => outbox.push(peer.addr, |bytes| _ = sealer.seal(bytes, write)),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use crate::gate::{Join, PeerAddr, PeerKey, is_newer};
+use crate::seal::Sealer;
 use crate::secret::{HashState, Secret};
 use crate::snapshot::{Told, Turn};
 use crate::wire::{Ack, Encoding};
@@ -24,6 +25,10 @@ pub(super) struct Peer {
     pub(super) heard: Instant,
     pub(super) applied: Applied,
     pub(super) snapshots: Snapshots,
+    /// Seals what it is sent, if it has come with a ticket.
+    pub(super) sealer: Option<Box<Sealer>>,
+    /// Whether something of it has come since its welcome: it needs that no more.
+    pub(super) has_spoken: bool,
 }
 
 /// What must be remembered of a peer to make its snapshots.
@@ -75,6 +80,8 @@ impl Peer {
             heard: now,
             applied: Applied::default(),
             snapshots,
+            sealer: None,
+            has_spoken: false,
         }
     }
 

@@ -114,7 +114,21 @@ pub(crate) fn encode_reply(message: &FromServer, out: &mut [u8]) -> usize {
         .expect("the buffer holds every message that answers a hello")
 }
 
-fn decode<M: bincode::Decode<()>>(bytes: &[u8]) -> Result<M, DecodeError> {
+/// What `bytes` begin with, whatever follows. `None` if they end before.
+pub(super) fn prefix<M: bincode::Decode<()>>(bytes: &[u8]) -> Option<M> {
+    bincode::decode_from_slice(bytes, FORMAT).ok().map(|(message, _)| message)
+}
+
+/// The bytes of what always takes `N`.
+pub(super) fn encode_array<M: bincode::Encode, const N: usize>(part: &M) -> [u8; N] {
+    let mut bytes = [0; N];
+    let written = bincode::encode_into_slice(part, &mut bytes, FORMAT);
+    assert!(written.is_ok_and(|written| written == N), "its length is a constant of the protocol");
+    bytes
+}
+
+/// Reads what takes all of `bytes`.
+pub(super) fn decode<M: bincode::Decode<()>>(bytes: &[u8]) -> Result<M, DecodeError> {
     match bincode::decode_from_slice(bytes, FORMAT) {
         Ok((message, read)) if read == bytes.len() => Ok(message),
         Ok(_) => Err(DecodeError::Trailing),

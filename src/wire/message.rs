@@ -267,6 +267,42 @@ pub enum RefusalReason {
     Encoding,
     /// The server is about to stop.
     ShuttingDown,
+    /// Who plays here has a ticket: the hello carried none.
+    TicketNeeded,
+    /// The ticket is not good here: the detail is a [`TicketFault`].
+    Ticket,
+}
+
+/// What is wrong with a ticket.
+#[derive(Serialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketFault {
+    /// None of the server's keys opens it.
+    Unreadable,
+    /// Its time is over.
+    Expired,
+    /// It is for another server.
+    OtherServer,
+    /// It is for another client id than the hello asks for.
+    OtherClient,
+    /// The hello was not made with the session key that belongs to it.
+    NotItsBearer,
+}
+
+impl TicketFault {
+    /// Every fault, in the order of their numbers.
+    pub const ALL: [TicketFault; 5] =
+        [Self::Unreadable, Self::Expired, Self::OtherServer, Self::OtherClient, Self::NotItsBearer];
+
+    /// The fault that a refusal names by number.
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.get(number as usize).copied()
+    }
+
+    /// The number that a refusal names it by.
+    pub fn number(self) -> u32 {
+        self as u32
+    }
 }
 
 /// The client plays no longer.

@@ -7,6 +7,7 @@
 pub mod block;
 mod codec;
 mod message;
+mod sealed;
 
 #[cfg(target_os = "linux")]
 pub(crate) use codec::stamp_tick;
@@ -18,9 +19,18 @@ pub(crate) use codec::{encode_part, encode_reply, hello_prefix};
 pub use message::{
     Ack, Bounds, Challenge, Closed, ClosedReason, Encoding, FromClient, FromServer, Hello, Leave, Move,
     PLAYER_BYTES, PlainSnapshot, Player, Position, Proof, Refusal, RefusalReason, SnapshotHeader, Tick,
-    Welcome,
+    TicketFault, Welcome,
 };
 pub(crate) use message::{CHECKSUM_FLAG, COMPACT_TAG, PARTIAL_FLAG, PLAIN_TAG};
+pub(crate) use sealed::{
+    Envelope, Sealed, Sender, TICKET_HELLO_TAGGED_BYTES, TicketBody, decode_ticket, decode_ticket_body,
+    decode_ticket_hello, encode_ticket, encode_ticket_body, encode_ticket_header, encode_ticket_hello,
+    sealed, sealed_header, sealed_welcome_header,
+};
+pub use sealed::{
+    SEAL_TAG_BYTES, SEALED_EXTRA_BYTES, SEALED_HEADER_BYTES, SEALED_WELCOME_HEADER_BYTES, TICKET_BODY_BYTES,
+    TICKET_BYTES, TICKET_HELLO_BYTES, TICKET_VERSION, Ticket, TicketHeader, TicketHello,
+};
 
 /// The version of the protocol that this crate speaks. A server refuses every other, naming its own.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -47,3 +57,5 @@ pub const SNAPSHOT_HEADER_BYTES: usize = 32;
 
 // An address that has not proven itself never gets more bytes than it sent.
 const _: () = assert!(CHALLENGE_BYTES <= HELLO_BYTES && REFUSAL_BYTES <= HELLO_BYTES);
+// One that has, with a ticket, gets no more either until it is welcomed, and then too.
+const _: () = assert!(SEALED_WELCOME_HEADER_BYTES + WELCOME_BYTES + SEAL_TAG_BYTES <= TICKET_HELLO_BYTES);

@@ -12,5 +12,7 @@ mod ledger;
 mod moving;
 mod pair;
 mod properties;
+mod sealed;
 mod showing;
+mod vault;
 mod views;

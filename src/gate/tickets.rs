@@ -1,0 +1,164 @@
+//! Hellos with tickets, and what comes sealed: opened here, and then checked as everything else.
+
+use std::sync::{PoisonError, RwLock};
+use std::time::Instant;
+
+use super::shared::{AtomicU64, Ordering};
+use super::{Command, DropReason, Gate, Join, PeerAddr, Reply, Step};
+use crate::config::TicketConfig;
+use crate::seal::{self, SessionKey, TicketKeys, Unopened};
+use crate::wire::{
+    self, FromClient, FromServer, MOVE_BYTES, PROTOCOL_VERSION, Refusal, RefusalReason, SEALED_EXTRA_BYTES,
+    Sender, TICKET_HELLO_TAGGED_BYTES, TicketFault, TicketHello,
+};
+
+/// Length of a sealed move, the longest of what a client seals.
+const SEALED_MAX: usize = MOVE_BYTES + SEALED_EXTRA_BYTES;
+
+/// What a good ticket has shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Credential {
+    pub(crate) session_key: SessionKey,
+    /// Then it is good for one who still plays, and goes on from another address.
+    pub(crate) is_expired: bool,
+}
+
+/// Looks into tickets.
+#[derive(Debug)]
+pub(super) struct Tickets {
+    /// Written when keys are rotated, and read at a hello with a ticket only.
+    keys: RwLock<TicketKeys>,
+    server: u64,
+    /// The time of day: what the outside told last.
+    unix_seconds: AtomicU64,
+}
+
+impl Tickets {
+    /// Until somebody tells the time, every ticket has expired.
+    pub(super) fn new(config: &TicketConfig) -> Self {
+        Self {
+            keys: RwLock::new(config.keys.clone()),
+            server: seal::server_number(&config.server),
+            unix_seconds: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    fn check(&self, bytes: &[u8], said: &TicketHello) -> Result<Credential, TicketFault> {
+        let opened = self.keys.read().unwrap_or_else(PoisonError::into_inner).open(&said.ticket)?;
+        let is_expired = opened.expires <= self.unix_seconds.load(Ordering::Relaxed);
+        if is_expired && said.hello.session == 0 {
+            return Err(TicketFault::Expired);
+        }
+        if opened.server != self.server {
+            return Err(TicketFault::OtherServer);
+        }
+        if opened.client_id != said.hello.client_id {
+            return Err(TicketFault::OtherClient);
+        }
+        let tagged = &bytes[..TICKET_HELLO_TAGGED_BYTES];
+        if !seal::is_from_bearer(&opened.session_key, tagged, &said.tag) {
+            return Err(TicketFault::NotItsBearer);
+        }
+        Ok(Credential { session_key: opened.session_key, is_expired })
+    }
+}
+
+/// Tickets, from the outside.
+impl Gate {
+    /// Says what time it is, in seconds since 1970: by that tickets expire. Call it at the start, and about once a
+    /// second; before the first call every ticket has expired.
+    pub fn set_unix_seconds(&self, seconds: u64) {
+        if let Some(tickets) = &self.tickets {
+            tickets.unix_seconds.store(seconds, Ordering::Relaxed);
+        }
+    }
+
+    /// From now on these keys open tickets, and no others. Who plays already plays on. False, and nothing has
+    /// changed, where the server was started without tickets.
+    pub fn set_ticket_keys(&self, keys: TicketKeys) -> bool {
+        let Some(tickets) = &self.tickets else { return false };
+        *tickets.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        true
+    }
+}
+
+impl Gate {
+    /// Checked in the order of what it costs: the ticket is opened last, and strangers pay before.
+    pub(super) fn on_ticket_hello(
+        &self,
+        now: Instant,
+        from: PeerAddr,
+        bytes: &[u8],
+    ) -> Result<Option<Reply>, DropReason> {
+        let said = wire::decode_ticket_hello(bytes).ok_or(DropReason::Malformed)?;
+        let hello = said.hello;
+        if hello.version != PROTOCOL_VERSION {
+            return self.on_other_version(now, from, hello.nonce, bytes.len());
+        }
+        let age = self.age(now);
+        self.prover.check(age, from, hello.nonce, &hello.proof)?;
+        if !self.charge_known(age, from)? {
+            self.charge_stranger(age, from)?;
+        }
+        let tickets = self.tickets.as_ref().ok_or(TicketFault::Unreadable);
+        match tickets.and_then(|tickets| tickets.check(bytes, &said)) {
+            Ok(credential) => {
+                self.push(Command::TicketJoin(Join::new(from, &hello), credential)).map(|()| None)
+            }
+            Err(fault) => {
+                let refusal =
+                    Refusal { nonce: hello.nonce, reason: RefusalReason::Ticket, detail: fault.number() };
+                Ok(Some(self.answer_no(now, from, refusal, counted_as(fault))))
+            }
+        }
+    }
+
+    /// A refusal to an address that has proven itself, counted.
+    pub(super) fn answer_no(
+        &self,
+        now: Instant,
+        from: PeerAddr,
+        refusal: Refusal,
+        reason: DropReason,
+    ) -> Reply {
+        self.refuse(now, &from, reason);
+        Reply::new(&FromServer::Refusal(refusal))
+    }
+
+    pub(super) fn on_sealed(&self, now: Instant, from: PeerAddr, bytes: &[u8]) -> Result<(), DropReason> {
+        let sealed = wire::sealed(Sender::Client, bytes).ok_or(DropReason::Malformed)?;
+        let age = self.age(now);
+        let mut buffer = [0; SEALED_MAX];
+        let datagram = buffer.get_mut(..bytes.len()).ok_or(DropReason::Length)?;
+        datagram.copy_from_slice(bytes);
+        let command = self.peers.with(from, |entry| {
+            let opener = entry.opener.as_mut().ok_or(DropReason::Forged)?;
+            let inside = opener.open(sealed.sequence, sealed.clear, datagram).map_err(unopened)?;
+            match wire::decode_client(inside) {
+                Ok(FromClient::Move(step)) => {
+                    Ok(Command::Move(self.check_move(age, entry, &step)?, Step::from(&step)))
+                }
+                Ok(FromClient::Leave(leave)) => Ok(Command::Leave(self.check_leave(age, entry, &leave)?)),
+                Ok(FromClient::Hello(_)) | Err(_) => Err(DropReason::Malformed),
+            }
+        });
+        self.push(command.ok_or(DropReason::UnknownPeer)??)
+    }
+}
+
+fn unopened(why: Unopened) -> DropReason {
+    match why {
+        Unopened::Replayed => DropReason::Replayed,
+        Unopened::Forged => DropReason::Forged,
+    }
+}
+
+fn counted_as(fault: TicketFault) -> DropReason {
+    match fault {
+        TicketFault::Unreadable => DropReason::TicketUnreadable,
+        TicketFault::Expired => DropReason::TicketExpired,
+        TicketFault::OtherServer => DropReason::TicketServer,
+        TicketFault::OtherClient => DropReason::TicketClient,
+        TicketFault::NotItsBearer => DropReason::TicketBearer,
+    }
+}
