@@ -19,5 +19,5 @@ pub mod snapshot;
 pub mod wire;
 pub mod world;
 
-pub use config::{Config, TickRate};
-pub use net::{Positions, ServeError, TickServer};
+pub use config::{Config, TickRate, TicketConfig};
+pub use net::{Positions, ServeError, TickServer, TicketKeyring};

@@ -3,15 +3,19 @@
 use std::io::Write as _;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser as _};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::tickets::Minting;
 use super::{CommandError, running};
+use crate::config::TicketConfig;
 use crate::load::bots::{self, BotsConfig, CLIENTS_MAX, Progress, RATE_MAX_HZ, RATE_MIN_HZ, Stage};
 use crate::load::{Area, BotsReport, Walk};
+use crate::seal::Pass;
 use crate::secret::Secret;
 use crate::wire::Encoding;
 
@@ -61,6 +65,12 @@ pub(super) struct BotsArgs {
     /// The same seed, the same ways
     #[arg(long, env = "TICKCAST_SEED", value_name = "N", default_value = "1")]
     seed: u64,
+    /// Play with tickets, made with the first key of this file
+    #[arg(long, env = "TICKCAST_TICKET_KEY", value_name = "FILE")]
+    ticket_key: Option<PathBuf>,
+    /// The name of the server that they are for
+    #[arg(long, env = "TICKCAST_TICKET_SERVER", value_name = "NAME", default_value = TicketConfig::SERVER)]
+    ticket_server: String,
     /// Print the figures as one JSON object, the last line of standard output
     #[arg(long, env = "TICKCAST_JSON", value_parser = BoolishValueParser::new())]
     json: bool,
@@ -88,6 +98,7 @@ pub(super) fn run(args: BotsArgs) -> Result<(), CommandError> {
         encoding: args.encoding,
         decoders: args.decoders,
         seed: args.seed,
+        passes: passes(&args)?,
     };
     let bar = progress_bar();
     let mut said = None;
@@ -105,6 +116,15 @@ pub(super) fn run(args: BotsArgs) -> Result<(), CommandError> {
         write!(std::io::stdout(), "{}", table(&report))?;
     }
     Ok(())
+}
+
+/// A pass for each bot, where the server wants tickets.
+fn passes(args: &BotsArgs) -> Result<Vec<Pass>, CommandError> {
+    let Some(keys) = &args.ticket_key else { return Ok(Vec::new()) };
+    // Also for who comes back at the end of the longest of runs.
+    let minting = Minting::new(keys, args.ticket_server.clone(), 3 * DURATION_MAX)?;
+    let client_ids = (0..args.clients as u32).map(|index| args.first_client_id.wrapping_add(index));
+    client_ids.map(|client_id| minting.pass(client_id)).collect()
 }
 
 /// Nobody but the server may guess what a client will say.

@@ -8,6 +8,7 @@ mod running;
 mod send;
 mod serve;
 mod sim;
+mod tickets;
 mod values;
 
 use std::process::ExitCode;
@@ -46,6 +47,8 @@ enum Command {
     Floor(floor::FloorArgs),
     Impair(impair::ImpairArgs),
     Sim(sim::SimArgs),
+    Key(tickets::KeyArgs),
+    Ticket(tickets::TicketArgs),
 }
 
 impl Cli {
@@ -70,6 +73,8 @@ impl Cli {
             Some(Command::Floor(args)) => floor::run(args),
             Some(Command::Impair(args)) => impair::run(args),
             Some(Command::Sim(args)) => sim::run(args),
+            Some(Command::Key(args)) => tickets::make_key(args),
+            Some(Command::Ticket(args)) => tickets::make_ticket(args),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

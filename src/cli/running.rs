@@ -162,6 +162,23 @@ fn ask_signal() -> std::io::Result<impl AsyncFnMut()> {
     Ok(async move || _ = signal.recv().await)
 }
 
+/// Waits for the next SIGHUP, as often as it is called. If none is wanted, one ends the process, as ever.
+#[cfg(unix)]
+pub(super) fn hangups(wanted: bool) -> std::io::Result<impl AsyncFnMut()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut signal = wanted.then(|| signal(SignalKind::hangup())).transpose()?;
+    Ok(async move || match &mut signal {
+        Some(signal) => _ = signal.recv().await,
+        None => std::future::pending().await,
+    })
+}
+
+/// There are none.
+#[cfg(not(unix))]
+pub(super) fn hangups(_wanted: bool) -> std::io::Result<impl AsyncFnMut()> {
+    Ok(async || std::future::pending().await)
+}
+
 /// Nothing asks for statistics before the end.
 #[cfg(not(unix))]
 fn ask_signal() -> std::io::Result<impl AsyncFnMut()> {

@@ -2,12 +2,14 @@
 
 use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
 use super::CommandError;
 use super::bots::{drawn_secret, parse_server};
+use super::tickets::read_pass;
 use crate::load::send::{self, Seen, SendConfig, SendError};
 use crate::wire::Position;
 
@@ -21,9 +23,12 @@ pub(super) struct SendArgs {
     #[arg(long, env = "TICKCAST_SERVER", value_name = "ADDR:PORT", default_value = "127.0.0.1:12345",
           value_parser = parse_server)]
     server: SocketAddr,
-    /// The number to be known by
-    #[arg(long, env = "TICKCAST_CLIENT_ID", value_name = "N")]
-    client_id: u32,
+    /// The number to be known by [default: that of the ticket]
+    #[arg(long, env = "TICKCAST_CLIENT_ID", value_name = "N", required_unless_present = "ticket")]
+    client_id: Option<u32>,
+    /// A file with what `tickcast ticket` has made, for a server that wants tickets
+    #[arg(long, env = "TICKCAST_TICKET", value_name = "FILE")]
+    ticket: Option<PathBuf>,
     /// Where to move on the first axis
     #[arg(long, env = "TICKCAST_X", value_name = "UNITS", allow_negative_numbers = true)]
     x: i32,
@@ -45,8 +50,10 @@ pub(super) struct SendArgs {
 /// Sends, and prints what comes back.
 pub(super) fn run(args: SendArgs) -> Result<(), CommandError> {
     let at = Position { x: args.x, y: args.y };
-    let SendArgs { server, client_id, state, snapshots, json, .. } = args;
-    let config = SendConfig { server, client_id, at, state, snapshots };
+    let pass = args.ticket.as_deref().map(read_pass).transpose()?;
+    let client_id = args.client_id.or(pass.map(|pass| pass.client_id())).unwrap_or_default();
+    let SendArgs { server, state, snapshots, json, .. } = args;
+    let config = SendConfig { server, client_id, pass, at, state, snapshots };
     let shown = send::run(&config, &drawn_secret(), &mut |seen| {
         let mut out = std::io::stdout();
         if json {
@@ -101,7 +108,7 @@ mod tests {
     #[test]
     fn places_may_be_negative_and_the_rest_has_defaults() {
         let args = parsed("--client-id 7 --x -2147483648 --y 5").expect("a whole line");
-        assert_eq!((args.client_id, args.x, args.y, args.state), (7, i32::MIN, 5, 0));
+        assert_eq!((args.client_id, args.x, args.y, args.state), (Some(7), i32::MIN, 5, 0));
         assert_eq!((args.snapshots, args.json, args.server.port()), (1, false, 12345));
     }
 

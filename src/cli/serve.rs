@@ -1,17 +1,19 @@
 //! `tickcast serve`: the settings, and the server with its signals.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Deserialize;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::CommandError;
 use super::running::{self, LogFormat};
+use super::tickets;
 use super::values::{ClientIds, Span, World};
-use crate::config::{Config, TickRate};
-use crate::net::{ServeError, TickServer};
+use crate::config::{Config, TickRate, TicketConfig};
+use crate::net::{ServeError, TickServer, TicketKeyring};
 
 /// Where the server listens unless told otherwise: on this machine alone.
 const BIND: &str = "127.0.0.1:12345";
@@ -72,6 +74,13 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "TICKCAST_OPEN", value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
     open: Option<bool>,
+    /// Let only those play who have a ticket sealed with a key of this file, and seal all that is said; the file is read
+    /// again at each SIGHUP (see `tickcast key` and `tickcast ticket`) [default: anyone may play as any client id]
+    #[arg(long, env = "TICKCAST_TICKET_KEY", value_name = "FILE")]
+    ticket_key: Option<PathBuf>,
+    /// The name that tickets must be for [default: tickcast]
+    #[arg(long, env = "TICKCAST_TICKET_SERVER", value_name = "NAME")]
+    ticket_server: Option<String>,
     /// What to log: error, warn, info, debug, trace, or a filter as in RUST_LOG [default: RUST_LOG, or info]
     #[arg(long, env = "TICKCAST_LOG_LEVEL", value_name = "LEVEL")]
     log_level: Option<String>,
@@ -95,20 +104,50 @@ pub(super) fn run(args: ServeArgs) -> Result<(), CommandError> {
     running::start_log(args.log_level.as_deref(), args.log_format)?;
     let bind = args.bind.map_or_else(|| BIND.parse(), Ok)?;
     let json = args.json.unwrap_or(false);
-    let config = config_of(args);
+    let key_file = args.ticket_key.clone();
+    let tickets = key_file.as_deref().map(|path| tickets_of(path, args.ticket_server.clone())).transpose()?;
+    let config = Config { tickets, ..config_of(args) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let signals = running::signals(json)?;
+        let hangups = running::hangups(key_file.is_some())?;
         let server = TickServer::bind(bind, config).map_err(|error| match error {
             ServeError::Socket(error) => format!("cannot listen on --bind {bind}: {error}"),
             ServeError::Priority(error) => format!("--priority: {error}"),
             other => other.to_string(),
         })?;
-        let statistics = server.statistics();
-        let status = signals.serve(statistics, |shutdown| server.run_until(shutdown)).await?;
+        let (statistics, keyring) = (server.statistics(), server.ticket_keyring());
+        let status = tokio::select! {
+            status = signals.serve(statistics, |shutdown| server.run_until(shutdown)) => status?,
+            never = rotate_keys(key_file, keyring, hangups) => match never {},
+        };
         info!(ticks = status.report.totals.ticks, peers = status.report.peers, "stopped");
         Ok(())
     })
+}
+
+fn tickets_of(keys: &Path, server: Option<String>) -> Result<TicketConfig, CommandError> {
+    let server = server.unwrap_or_else(|| TicketConfig::SERVER.to_owned());
+    Ok(TicketConfig { keys: tickets::read_keys(keys)?, server })
+}
+
+/// Reads the keys again at each hangup. A file in which something is wrong changes nothing.
+async fn rotate_keys(
+    path: Option<PathBuf>,
+    keyring: TicketKeyring,
+    mut hangups: impl AsyncFnMut(),
+) -> Infallible {
+    let Some(path) = path else { return std::future::pending().await };
+    loop {
+        hangups().await;
+        match tickets::read_keys(&path) {
+            Ok(keys) => {
+                info!(newest = ?keys.newest(), keys = keys.iter().count(), "the keys of tickets are read again");
+                keyring.replace(keys);
+            }
+            Err(error) => warn!(%error, "the keys of tickets stay as they are"),
+        }
+    }
 }
 
 /// The settings with those of the file in the places that flags and environment leave open.
@@ -144,6 +183,8 @@ impl ServeArgs {
             receive_worker: self.receive_worker.or(file.receive_worker),
             priority: self.priority.or(file.priority),
             open: self.open.or(file.open),
+            ticket_key: self.ticket_key.or(file.ticket_key),
+            ticket_server: self.ticket_server.or(file.ticket_server),
             log_level: self.log_level.or(file.log_level),
             log_format: self.log_format.or(file.log_format),
             pin: self.pin.or(file.pin),

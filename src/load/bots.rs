@@ -17,6 +17,7 @@ use super::tally::Counts;
 use super::walk::{Area, Walk, Walks};
 use crate::client::{BlockTotals, ClientConfig};
 use crate::machine;
+use crate::seal::Pass;
 use crate::secret::Secret;
 use crate::wire::Encoding;
 
@@ -70,6 +71,8 @@ pub struct BotsConfig {
     pub decoders: Option<usize>,
     /// The same seed, the same ways.
     pub seed: u64,
+    /// By place, for a server that wants tickets; else none.
+    pub passes: Vec<Pass>,
 }
 
 /// How far a run has got.
@@ -173,15 +176,14 @@ struct Fleet<'a> {
 impl<'a> Fleet<'a> {
     fn open(config: &'a BotsConfig, secret: &Secret) -> io::Result<Self> {
         machine::allow_files(config.clients as u64 + OTHER_FILES)?;
-        let sockets = (0..config.clients).map(|_| bot::open(config.server));
-        let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
-        let now = machine::now();
-        let stride = sample_stride(config.clients, config.decoders);
+        let sockets: Vec<_> =
+            (0..config.clients).map(|_| bot::open(config.server)).collect::<io::Result<_>>()?;
+        let (now, stride) = (machine::now(), sample_stride(config.clients, config.decoders));
         let bots = sockets.into_iter().enumerate().map(|(index, socket)| {
             let client_id = config.first_id + index as u32;
-            let decode = index % stride == 0;
-            let (encoding, interpolation) = (config.encoding, None);
-            let client = ClientConfig { encoding, decode, interpolation, ..ClientConfig::new(client_id) };
+            let (encoding, decode) = (config.encoding, index % stride == 0);
+            let (pass, own) = (config.passes.get(index).copied(), ClientConfig::new(client_id));
+            let client = ClientConfig { encoding, decode, interpolation: None, pass, ..own };
             let joins_at = now + Duration::from_secs(1) / HELLOS_PER_SECOND * index as u32;
             Bot::new(client, &secret.derive(&format!("bot {client_id}")), socket, joins_at)
         });

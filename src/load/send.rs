@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{bot, closed_in_words, refusal_in_words};
 use crate::client::{Client, ClientConfig, Event, KnownPlayer};
 use crate::machine;
+use crate::seal::Pass;
 use crate::secret::Secret;
 use crate::wire::{Bounds, ClosedReason, Position, Refusal, Tick, UDP_PAYLOAD_MAX};
 
@@ -27,6 +28,8 @@ pub struct SendConfig {
     pub server: SocketAddr,
     /// The client id to play as.
     pub client_id: u32,
+    /// For a server that wants tickets.
+    pub pass: Option<Pass>,
     /// Where to move.
     pub at: Position,
     /// The game's own word about the player.
@@ -116,7 +119,8 @@ pub fn run(
 ) -> Result<(), SendError> {
     let socket = open(config.server).map_err(|error| SendError::Socket(config.server, error))?;
     let now = machine::now();
-    let client = Client::new(ClientConfig::new(config.client_id), secret, now);
+    let client = ClientConfig { pass: config.pass, ..ClientConfig::new(config.client_id) };
+    let client = Client::new(client, secret, now);
     let mut look = Look { config, client, socket, patient_until: now + PATIENCE, next_move: now, shown: 0 };
     let result = look.run(on_snapshot);
     look.leave();

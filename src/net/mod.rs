@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::info;
+use tracing::{info, warn};
 
 pub use floor::{FLOOR_BYTES, Floor, FloorConfig};
 pub use statistics::{Statistics, StatisticsAnswer, StatisticsAsker};
@@ -27,6 +27,7 @@ pub use status::{Spread, Status, Traffic};
 use crate::config::{Config, ConfigError};
 use crate::gate::{Drops, Gate};
 use crate::machine::{self, PriorityError};
+use crate::seal::TicketKeys;
 use crate::secret::Secret;
 use crate::server::Server;
 use crate::wire::{Player, Tick};
@@ -74,6 +75,7 @@ pub enum ServeError {
 /// - Start it: [`TickServer::bind`], or [`TickServer::start`] on a socket of yours.
 /// - Look while it runs: [`TickServer::status`], [`TickServer::watch`], [`TickServer::drops`],
 ///   [`TickServer::positions`], [`TickServer::statistics`]. None of them makes the tick wait.
+/// - Rotate the keys of tickets: [`TickServer::ticket_keyring`].
 /// - Stop it: [`TickServer::run_until`] your shutdown, or drop it; then the thread and its socket live on until it
 ///   has told every peer, up to 200 ms.
 #[derive(Debug)]
@@ -109,6 +111,7 @@ impl TickServer {
         let started = machine::now();
         let server = Server::new(config, &secret_of_the_system()?, started)?;
         let gate = Arc::clone(server.gate());
+        gate.set_unix_seconds(machine::unix_seconds());
         let bound = Bound::new(udp)?;
         let stop = Arc::new(AtomicBool::new(false));
         let (requests, positions_asked) = mpsc::channel(REQUESTS_MAX);
@@ -120,7 +123,7 @@ impl TickServer {
         let stopped = Arc::clone(&stop);
         let config = server.config();
         let (priority, datagram_bytes) = (config.priority, config.datagram_bytes);
-        let has_worker = config.receive_worker;
+        let (has_worker, has_tickets) = (config.receive_worker, config.tickets.is_some());
         let worker = has_worker.then(|| Worker::start(&bound, &gate, datagram_bytes));
         let worker = worker.transpose().map_err(ServeError::Worker)?;
         let (granting, granted) = std::sync::mpsc::sync_channel(1);
@@ -136,6 +139,12 @@ impl TickServer {
         })?;
         granted.recv().map_err(|_| ServeError::Ended)??;
         info!(addr = %local_addr, tick_rate_hz, "listening");
+        if !has_tickets && !local_addr.ip().to_canonical().is_loopback() {
+            warn!(
+                "without tickets anyone may play as any client id, and whoever is on the way can read and change all that \
+                 is said: see --ticket-key"
+            );
+        }
         Ok(Self { local_addr, gate, stop, requests, statistics, watched, ended })
     }
 
@@ -174,6 +183,11 @@ impl TickServer {
         self.statistics.clone()
     }
 
+    /// Replaces the keys of tickets, also while [`TickServer::run_until`] has the server.
+    pub fn ticket_keyring(&self) -> TicketKeyring {
+        TicketKeyring(Arc::clone(&self.gate))
+    }
+
     /// Serves until `shutdown` is done, then tells every peer and stops. Gives where the server stood at last.
     ///
     /// # Errors
@@ -184,6 +198,18 @@ impl TickServer {
             () = shutdown => self.stop.store(true, Ordering::Release),
         }
         (&mut self.ended).await.map_err(|_| ServeError::Ended)
+    }
+}
+
+/// The keys of a running server's tickets.
+#[derive(Clone, Debug)]
+pub struct TicketKeyring(Arc<Gate>);
+
+impl TicketKeyring {
+    /// From now on these keys open tickets, and no others. Who plays already plays on. False, and nothing has
+    /// changed, where the server was started without tickets.
+    pub fn replace(&self, keys: TicketKeys) -> bool {
+        self.0.set_ticket_keys(keys)
     }
 }
 

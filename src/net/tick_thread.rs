@@ -16,7 +16,7 @@ use super::statistics::{Counted, StatisticsRequest, Window};
 use super::status::{Durations, Status};
 use super::worker::Worker;
 use super::{Positions, PositionsRequest};
-use crate::machine::{make_sleeps_precise, now, sleep};
+use crate::machine::{make_sleeps_precise, now, sleep, unix_seconds};
 use crate::server::{Batch, Server};
 use crate::wire::{ClosedReason, Tick};
 
@@ -266,6 +266,7 @@ impl TickThread {
             tick_p99_us = self.duration.second().p99_ns / 1000,
             "second"
         );
+        self.server.gate().set_unix_seconds(unix_seconds());
         self.lateness.next_second();
         self.duration.next_second();
         self.summarised = self.status;
