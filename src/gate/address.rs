@@ -48,6 +48,14 @@ impl PeerAddr {
         (!self.local_ip.is_unspecified()).then(|| self.local_ip.to_canonical())
     }
 
+    /// What those have in common who likely answer to one: the first 24 bits of an IPv4 address, or 56 of an IPv6 one.
+    pub(super) fn prefix(&self) -> u64 {
+        match self.remote_ip.to_ipv4_mapped() {
+            Some(v4) => u64::from(v4.to_bits() >> 8),
+            None => (self.remote_ip.to_bits() >> 72 << 8) as u64,
+        }
+    }
+
     /// All of it as bytes, for an authentication code.
     pub(super) fn bytes(&self) -> [u8; 38] {
         let mut bytes = [0; 38];
@@ -108,6 +116,15 @@ mod tests {
         {
             assert_eq!(addr(wrong), Err(DropReason::Source), "{wrong}");
         }
+    }
+
+    #[test]
+    fn neighbours_have_a_prefix_in_common() {
+        let prefix = |text| addr(text).unwrap().prefix();
+        assert_eq!(prefix("10.0.0.1:5000"), prefix("10.0.0.255:6000"));
+        assert_ne!(prefix("10.0.0.1:5000"), prefix("10.0.1.1:5000"));
+        assert_eq!(prefix("[2001:db8:1:200::1]:5000"), prefix("[2001:db8:1:2ff:1::2]:5000"));
+        assert_ne!(prefix("[2001:db8:1:200::1]:5000"), prefix("[2001:db8:1:300::1]:5000"));
     }
 
     #[test]

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use super::shared::{AtomicU64, Ordering};
-
 /// How many datagrams a peer may send at once when it has just joined.
 const OPENING: u32 = 16;
 
@@ -21,7 +19,7 @@ pub(super) struct Budget {
 
 /// When a peer's next datagram is due at its rate, as the age of the server.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Account(Duration);
+pub(crate) struct Account(pub(super) Duration);
 
 impl Budget {
     pub(super) fn new(per_second: u32, burst: u32) -> Self {
@@ -46,49 +44,9 @@ impl Budget {
     }
 }
 
-/// How many accounts strangers share. A power of two, and more than clients that join at once; the model checker has
-/// two.
-const STRANGER_ACCOUNTS: usize = if cfg!(tickcast_loom) { 2 } else { 1 << 14 };
-/// How many proven hellos a second, and at once, an account of strangers pays for.
-const STRANGER_RATE: (u32, u32) = (8, 8);
-
-/// What strangers who have proven their address may ask for: accounts by the hash of the address, in a table of
-/// fixed size, so that one stranger's flood costs that stranger and leaves nothing behind.
-#[derive(Debug)]
-pub(super) struct Strangers {
-    budget: Budget,
-    /// The accounts, in nanoseconds.
-    accounts: Box<[AtomicU64]>,
-}
-
-impl Strangers {
-    pub(super) fn new() -> Self {
-        let accounts = (0..STRANGER_ACCOUNTS).map(|_| AtomicU64::new(0)).collect();
-        Self { budget: Budget::new(STRANGER_RATE.0, STRANGER_RATE.1), accounts }
-    }
-
-    /// Charges the stranger whose address has this keyed hash. False if it has asked too much.
-    pub(super) fn charge(&self, age: Duration, hash: u64) -> bool {
-        let account = &self.accounts[hash as usize % STRANGER_ACCOUNTS];
-        let charged = |due| {
-            let mut account = Account(Duration::from_nanos(due));
-            self.budget.charge(age, &mut account).then_some(account.0.as_nanos() as u64)
-        };
-        account.fetch_update(Ordering::Relaxed, Ordering::Relaxed, charged).is_ok()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_stranger_pays_for_itself() {
-        let strangers = Strangers::new();
-        let age = Duration::from_secs(9);
-        assert_eq!((0..50).filter(|_| strangers.charge(age, 7)).count(), 8);
-        assert!(strangers.charge(age, 8) && strangers.charge(age + Duration::from_millis(125), 7));
-    }
 
     #[test]
     fn a_newcomer_has_a_small_burst() {

@@ -46,6 +46,8 @@ drop_reasons! {
     Sequence = "sequence",
     /// More datagrams than a peer may send.
     Rate = "rate",
+    /// A first hello, or one of another version, that got no answer: there were too many.
+    Unanswered = "unanswered",
     /// A hello with a proof that this server did not hand out to its address.
     Proof = "proof",
     /// A hello with a proof that is too old.

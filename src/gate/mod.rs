@@ -12,6 +12,7 @@ mod proof;
 #[cfg(all(test, tickcast_loom))]
 mod races;
 mod shared;
+mod strangers;
 mod table;
 mod tickets;
 
@@ -31,10 +32,11 @@ use crate::wire::{
     TICKET_HELLO_BYTES,
 };
 pub(crate) use budget::Account;
-use budget::{Budget, Strangers};
+use budget::Budget;
 use drops::Sampler;
 use proof::Prover;
 use shared::{ArrayQueue, AtomicUsize, Ordering};
+use strangers::Strangers;
 use table::{Entry, PeerTable};
 pub(crate) use tickets::Credential;
 use tickets::Tickets;
@@ -138,7 +140,7 @@ impl Gate {
             open: config.open,
             tickets: config.tickets.as_ref().map(Tickets::new),
             budget: Budget::new(config.moves_per_second, config.burst()),
-            strangers: Strangers::new(),
+            strangers: Strangers::new(secret),
             stranger_places: AtomicUsize::new(config.joins_per_tick()),
             stranger_places_max: config.joins_per_tick(),
             prover: Prover::new(secret.derive("proof of address")),
@@ -223,6 +225,9 @@ impl Gate {
         if received < REFUSAL_BYTES {
             return Err(DropReason::Length);
         }
+        if !self.strangers.may_be_answered(self.age(now), from, nonce) {
+            return Err(DropReason::Unanswered);
+        }
         self.refuse(now, &from, DropReason::Version);
         let refusal = Refusal { nonce, reason: RefusalReason::Version, detail: PROTOCOL_VERSION };
         Ok(Some(Reply::new(&FromServer::Refusal(refusal))))
@@ -231,16 +236,19 @@ impl Gate {
     fn on_hello(&self, now: Instant, from: PeerAddr, hello: &Hello) -> Result<Option<Reply>, DropReason> {
         let age = self.age(now);
         if hello.proof == Proof::NONE {
+            if !self.strangers.may_be_answered(age, from, hello.nonce) {
+                return Err(DropReason::Unanswered);
+            }
             let proof = self.prover.prove(age, from, hello.nonce);
             return Ok(Some(Reply::new(&FromServer::Challenge(Challenge { nonce: hello.nonce, proof }))));
         }
         self.prover.check(age, from, hello.nonce, &hello.proof)?;
+        if !self.charge_known(age, from)? {
+            self.charge_stranger(age, from)?;
+        }
         if self.tickets.is_some() {
             let refusal = Refusal { nonce: hello.nonce, reason: RefusalReason::TicketNeeded, detail: 0 };
             return Ok(Some(self.answer_no(now, from, refusal, DropReason::TicketNeeded)));
-        }
-        if !self.charge_known(age, from)? {
-            self.charge_stranger(age, from)?;
         }
         self.push(Command::Join(Join::new(from, hello))).map(|()| None)
     }
@@ -317,7 +325,7 @@ impl Gate {
     /// Strangers pay from accounts that they share, and all together get so many places a tick: each may cost an
     /// answer, and the tick shall not be theirs.
     fn charge_stranger(&self, age: Duration, from: PeerAddr) -> Result<(), DropReason> {
-        if !self.strangers.charge(age, self.peers.hash(from)) {
+        if !self.strangers.may_ask(age, from) {
             return Err(DropReason::Rate);
         }
         let take_place = |places: usize| places.checked_sub(1);

@@ -48,13 +48,13 @@ impl<T> ArrayQueue<T> {
 /// In the place of `dashmap::DashMap`, as one shard.
 #[derive(Debug)]
 pub(super) struct DashMap<K, V, S> {
-    hasher: S,
+    _hasher: S,
     entries: Mutex<HashMap<K, V>>,
 }
 
 impl<K: Hash + Eq + Copy, V, S: BuildHasher> DashMap<K, V, S> {
     pub(super) fn with_hasher(hasher: S) -> Self {
-        Self { hasher, entries: Mutex::new(HashMap::new()) }
+        Self { _hasher: hasher, entries: Mutex::new(HashMap::new()) }
     }
 
     pub(super) fn get_mut(&self, key: &K) -> Option<Guard<'_, K, V>> {
@@ -72,10 +72,6 @@ impl<K: Hash + Eq + Copy, V, S: BuildHasher> DashMap<K, V, S> {
 
     pub(super) fn len(&self) -> usize {
         self.lock().len()
-    }
-
-    pub(super) fn hasher(&self) -> &S {
-        &self.hasher
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<K, V>> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use loom::thread;
 
-use super::budget::Strangers;
+use super::strangers::Strangers;
 use super::*;
 use crate::wire::encode_client;
 
@@ -128,14 +128,14 @@ fn strangers_never_take_more_places_than_there_are() {
 #[test]
 fn a_stranger_pays_at_two_workers_as_at_one() {
     loom::model(|| {
-        let strangers = Arc::new(Strangers::new());
+        let strangers = Arc::new(Strangers::new(&Secret::from_seed(1)));
         // Seven of eight are spent, so that two more are one too many.
-        (0..7).for_each(|_| assert!(strangers.charge(Duration::from_secs(9), 0)));
+        (0..7).for_each(|_| assert!(strangers.may_ask(Duration::from_secs(9), addr(1))));
         let other = {
             let strangers = Arc::clone(&strangers);
-            thread::spawn(move || strangers.charge(Duration::from_secs(9), 0))
+            thread::spawn(move || strangers.may_ask(Duration::from_secs(9), addr(1)))
         };
-        let this = strangers.charge(Duration::from_secs(9), 0);
+        let this = strangers.may_ask(Duration::from_secs(9), addr(1));
         assert!(this != other.join().expect("it ends well"));
     });
 }

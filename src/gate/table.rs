@@ -2,8 +2,6 @@
 //!
 //! No guard leaves this file, so none can be held while the queue, the log or the table itself is called.
 
-use std::hash::BuildHasher as _;
-
 use super::shared::DashMap;
 use super::{Account, PeerAddr, PeerKey};
 use crate::seal::Opener;
@@ -47,10 +45,5 @@ impl PeerTable {
 
     pub(super) fn len(&self) -> usize {
         self.0.len()
-    }
-
-    /// The keyed hash of an address, of whoever it is.
-    pub(super) fn hash(&self, addr: PeerAddr) -> u64 {
-        self.0.hasher().hash_one(addr)
     }
 }
