@@ -3,6 +3,7 @@
 //! Values are checked once, when they are made; a [`Config`] that exists can be served.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -19,6 +20,9 @@ pub const SERVER_IDS_FROM: u32 = 0xF000_0000;
 
 /// What is in a snapshot must fit: a header, the peer's own player, and some more.
 const DATAGRAM_BYTES_MIN: usize = 256;
+/// How many players are remembered who do not play: some 70 MB in memory and in the store, read within a few seconds at
+/// the start. Beyond, those seen longest ago are forgotten.
+pub const REMEMBERED_MAX: usize = 1_000_000;
 
 /// Queue places for each peer: the move of a tick and one more. Where ticks are slow, the queue is emptied between
 /// them.
@@ -71,6 +75,9 @@ pub struct Config {
     pub priority: Option<u8>,
     /// Whether the first move of an unknown address joins, without handshake or proof. Loopback only.
     pub open: bool,
+    /// The directory of the store, made if it is not there: players are remembered, also after a crash. `None`: whoever
+    /// goes is forgotten.
+    pub data: Option<PathBuf>,
     /// The client ids that may play, all below [`SERVER_IDS_FROM`].
     pub client_ids: RangeInclusive<u32>,
     /// Whose tickets let one play; then all that a session says is sealed. `None`: everyone may play as any client id, and
@@ -112,6 +119,7 @@ impl Default for Config {
             receive_worker: false,
             priority: None,
             open: false,
+            data: None,
             client_ids: 0..=SERVER_IDS_FROM - 1,
             tickets: None,
         }

@@ -16,6 +16,7 @@ pub mod secret;
 pub mod server;
 pub mod sim;
 pub mod snapshot;
+pub mod store;
 pub mod wire;
 pub mod world;
 

@@ -81,6 +81,10 @@ pub(super) struct ServeArgs {
     /// The name that tickets must be for [default: tickcast]
     #[arg(long, env = "TICKCAST_TICKET_SERVER", value_name = "NAME")]
     ticket_server: Option<String>,
+    /// Remember players in this directory, also after a crash; it is made if it is not there [default: whoever goes is
+    /// forgotten]
+    #[arg(long, env = "TICKCAST_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
     /// What to log: error, warn, info, debug, trace, or a filter as in RUST_LOG [default: RUST_LOG, or info]
     #[arg(long, env = "TICKCAST_LOG_LEVEL", value_name = "LEVEL")]
     log_level: Option<String>,
@@ -114,6 +118,7 @@ pub(super) fn run(args: ServeArgs) -> Result<(), CommandError> {
         let server = TickServer::bind(bind, config).map_err(|error| match error {
             ServeError::Socket(error) => format!("cannot listen on --bind {bind}: {error}"),
             ServeError::Priority(error) => format!("--priority: {error}"),
+            ServeError::Store(error) => format!("--data: {error}"),
             other => other.to_string(),
         })?;
         let (statistics, keyring) = (server.statistics(), server.ticket_keyring());
@@ -185,6 +190,7 @@ impl ServeArgs {
             open: self.open.or(file.open),
             ticket_key: self.ticket_key.or(file.ticket_key),
             ticket_server: self.ticket_server.or(file.ticket_server),
+            data: self.data.or(file.data),
             log_level: self.log_level.or(file.log_level),
             log_format: self.log_format.or(file.log_format),
             pin: self.pin.or(file.pin),
@@ -209,6 +215,7 @@ fn config_of(args: ServeArgs) -> Config {
         receive_worker: args.receive_worker.unwrap_or(default.receive_worker),
         priority: args.priority.or(default.priority),
         open: args.open.unwrap_or(default.open),
+        data: args.data.or(default.data),
         client_ids: args.client_ids.map_or(default.client_ids, |ids| ids.0),
         tickets: None,
     }

@@ -16,10 +16,20 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// The time of day, in whole seconds since 1970: what tickets expire by.
+/// The time of day, in whole seconds since 1970: what tickets expire by. A clock that shows a time before that is wrong in
+/// any case: then no ticket is good.
 pub(crate) fn unix_seconds() -> u64 {
-    // A clock set before 1970 is wrong in any case: then no ticket is good.
-    std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(u64::MAX, |since| since.as_secs())
+    unix_time().map_or(u64::MAX, |since| since.as_secs())
+}
+
+/// The same in milliseconds; 0 where the clock shows a time before 1970.
+pub(crate) fn unix_ms() -> u64 {
+    unix_time().map_or(0, |since| since.as_millis() as u64)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the edge, where time comes in")]
+fn unix_time() -> Option<Duration> {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()
 }
 
 /// Sleeps: until the next thing is due, never to wait for something that could say that it is done.

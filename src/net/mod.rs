@@ -30,6 +30,7 @@ use crate::machine::{self, PriorityError};
 use crate::seal::TicketKeys;
 use crate::secret::Secret;
 use crate::server::Server;
+use crate::store::{Store, StoreError};
 use crate::wire::{Player, Tick};
 use receiver::Receiver;
 use socket::Bound;
@@ -65,6 +66,9 @@ pub enum ServeError {
     /// The tick thread may not have the priority that it is to have.
     #[error("cannot have the priority: {0}")]
     Priority(#[from] PriorityError),
+    /// There is no store to begin with.
+    #[error("cannot use the store: {0}")]
+    Store(#[from] StoreError),
     /// The tick thread has ended although nobody told it to: a bug, which its log names.
     #[error("the tick thread has ended unexpectedly")]
     Ended,
@@ -77,7 +81,7 @@ pub enum ServeError {
 ///   [`TickServer::positions`], [`TickServer::statistics`]. None of them makes the tick wait.
 /// - Rotate the keys of tickets: [`TickServer::ticket_keyring`].
 /// - Stop it: [`TickServer::run_until`] your shutdown, or drop it; then the thread and its socket live on until it
-///   has told every peer, up to 200 ms.
+///   has told every peer, up to 200 ms, and then with [`Config::data`] until all is written, up to 5 s.
 #[derive(Debug)]
 pub struct TickServer {
     local_addr: SocketAddr,
@@ -102,14 +106,15 @@ impl TickServer {
     ///
     /// # Errors
     /// If the socket refuses its options, `config` cannot be served, or is open while the socket is reached
-    /// from outside.
+    /// from outside, or if its store cannot be used.
     pub fn start(udp: UdpSocket, config: Config) -> Result<Self, ServeError> {
         let local_addr = udp.local_addr()?;
         if config.open && !local_addr.ip().to_canonical().is_loopback() {
             return Err(ConfigError::OpenOffLoopback { bind: local_addr.ip() }.into());
         }
         let started = machine::now();
-        let server = Server::new(config, &secret_of_the_system()?, started)?;
+        let mut server = Server::new(config, &secret_of_the_system()?, started)?;
+        let store = open_store(&mut server)?;
         let gate = Arc::clone(server.gate());
         gate.set_unix_seconds(machine::unix_seconds());
         let bound = Bound::new(udp)?;
@@ -133,7 +138,7 @@ impl TickServer {
             let _starter_waits = granting.send(asked_for);
             if is_granted {
                 let receiver = Receiver::new(bound, Arc::clone(server.gate()), datagram_bytes);
-                let thread = TickThread::new(server, receiver, worker, started, stopped, onlookers);
+                let thread = TickThread::new(server, receiver, worker, store, started, stopped, onlookers);
                 let _nobody_waits = ending.send(thread.run());
             }
         })?;
@@ -217,6 +222,14 @@ impl Drop for TickServer {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
     }
+}
+
+/// The store, if there is to be one; the server then remembers the players in it.
+fn open_store(server: &mut Server) -> Result<Option<Store>, StoreError> {
+    let Some(dir) = server.config().data.clone() else { return Ok(None) };
+    let (store, players) = Store::open(&dir)?;
+    server.remember(players);
+    Ok(Some(store))
 }
 
 fn secret_of_the_system() -> io::Result<Secret> {

@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::server::Report;
+use crate::store::StoreStatus;
 
 /// What has gone through the socket since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -57,6 +58,8 @@ pub struct Status {
     pub lateness: Spread,
     /// How long a tick took, with all its sends; of all ticks up to the last full second.
     pub duration: Spread,
+    /// How the store keeps up, if there is one.
+    pub store: Option<StoreStatus>,
 }
 
 /// Durations of ticks: of all since the start, and of those of the last second.

@@ -18,6 +18,7 @@ use super::worker::Worker;
 use super::{Positions, PositionsRequest};
 use crate::machine::{make_sleeps_precise, now, sleep, unix_seconds};
 use crate::server::{Batch, Server};
+use crate::store::Store;
 use crate::wire::{ClosedReason, Tick};
 
 /// The last drain before a tick begins so long before its deadline: time enough for what comes in between two drains.
@@ -57,6 +58,7 @@ pub(super) struct TickThread {
     receiver: Receiver,
     /// Who receives, unless this thread does.
     worker: Option<Worker>,
+    store: Option<Store>,
     clock: TickClock,
     alarm: Alarm,
     stop: Arc<AtomicBool>,
@@ -75,6 +77,7 @@ impl TickThread {
         server: Server,
         receiver: Receiver,
         worker: Option<Worker>,
+        store: Option<Store>,
         started: Instant,
         stop: Arc<AtomicBool>,
         onlookers: Onlookers,
@@ -87,6 +90,7 @@ impl TickThread {
             server,
             receiver,
             worker,
+            store,
             stop,
             onlookers,
             status: Status::default(),
@@ -163,6 +167,7 @@ impl TickThread {
         self.onlookers.watching.send_replace(self.status);
         let paused = self.send_all(began);
         self.answer_requests(tick);
+        self.keep(began);
         let done = now();
         let late = began.saturating_duration_since(self.clock.deadline(tick));
         self.lateness.note(late);
@@ -228,6 +233,14 @@ impl TickThread {
         }
     }
 
+    /// Hands over to the store what has changed, when it is time to.
+    fn keep(&mut self, now: Instant) {
+        if let Some(store) = &mut self.store {
+            store.after_tick(now, &mut self.server);
+            self.status.store = Some(store.status());
+        }
+    }
+
     fn answer_requests(&mut self, tick: Tick) {
         let mut positions = None;
         while let Ok(request) = self.onlookers.positions.try_recv() {
@@ -284,6 +297,9 @@ impl TickThread {
         }
         self.receive_alone();
         self.note_traffic();
+        if let Some(store) = self.store.take() {
+            self.status.store = Some(store.finish(&mut self.server));
+        }
         self.summarise(now());
         self.onlookers.watching.send_replace(self.status);
         self.answer_statistics(now());

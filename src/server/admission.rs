@@ -8,6 +8,7 @@ use crate::seal::{Opener, keys_of_session};
 use crate::wire::{
     self, ClosedReason, Encoding, FromServer, Refusal, RefusalReason, Sender, TicketFault, Welcome,
 };
+use crate::world::PlayerSlot;
 
 /// Why a hello is answered with a refusal.
 struct No {
@@ -110,6 +111,7 @@ impl Server {
             self.remove(other);
         }
         let player = self.world.admit(join.client_id);
+        self.recall(player, join.client_id);
         let encoding = Encoding::from_number(join.encoding).unwrap_or(Encoding::Plain);
         let snapshots = Snapshots::new(encoding, self.config.snapshot_bytes());
         let mut peer = Peer::new(join, self.draw_session(), player, snapshots, self.now);
@@ -130,6 +132,16 @@ impl Server {
         let (sealer, opener) = keys.of(Sender::Server);
         peer.sealer = Some(Box::new(sealer));
         Box::new(opener)
+    }
+
+    /// Places a player that is remembered where it stood, if that is a place still.
+    fn recall(&mut self, slot: PlayerSlot, client_id: u32) {
+        if let Some(memory) = &mut self.memory
+            && let Some(before) = memory.recall(client_id)
+            && self.world.place(slot, before.at, before.state).is_ok()
+        {
+            memory.mark(self.now, slot);
+        }
     }
 
     fn draw_session(&mut self) -> u64 {

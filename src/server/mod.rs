@@ -6,6 +6,7 @@
 mod admission;
 mod batch;
 mod ended;
+mod memory;
 mod peers;
 
 use std::sync::Arc;
@@ -14,14 +15,16 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 pub use batch::Batch;
+pub use memory::Changes;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, REMEMBERED_MAX};
 use crate::gate::{Command, DropReason, Gate, PeerKey, Step};
 use crate::secret::Secret;
 use crate::snapshot::{CompactSnapshots, PlainSnapshots};
 use crate::wire::{self, Closed, ClosedReason, Encoding, FromServer, Player, SnapshotHeader, Tick};
 use crate::world::World;
 use ended::Ended;
+use memory::Memory;
 use peers::{Peer, Peers, Snapshots};
 
 /// How long ids that have gone are named in plain snapshots.
@@ -72,6 +75,8 @@ pub struct Report {
 ///   batch. Datagrams that come in meanwhile belong to the next tick.
 /// - To stop: [`Server::close`], then [`Server::poll`] as after a tick.
 /// - To look: [`Server::report`], [`Server::players`].
+/// - To keep players beyond their leaving, or beyond a crash: [`Server::remember`] at the start, and
+///   [`Server::take_changes`] between ticks.
 ///
 /// The same secret and the same calls give the same bytes.
 #[derive(Debug)]
@@ -80,6 +85,9 @@ pub struct Server {
     gate: Arc<Gate>,
     peers: Peers,
     world: World,
+    /// `None`: whoever goes is forgotten.
+    memory: Option<Memory>,
+    memories: Secret,
     plain: PlainSnapshots,
     compact: CompactSnapshots,
     sessions: Secret,
@@ -113,6 +121,8 @@ impl Server {
             gate: Arc::new(Gate::new(&config, secret, now)),
             peers: Peers::new(secret),
             world: World::new(config.world, secret),
+            memory: None,
+            memories: secret.derive("memory"),
             plain: PlainSnapshots::new(config.snapshot_bytes(), gone_ticks, config.view),
             compact: match config.view {
                 None => CompactSnapshots::new(config.snapshot_bytes(), config.checksums),
@@ -204,6 +214,27 @@ impl Server {
         }
     }
 
+    /// From now on players are remembered who no longer play, up to [`REMEMBERED_MAX`], and placed again where they stood
+    /// when they come back; `players` are so from the start, those seen longest ago first.
+    pub fn remember(&mut self, players: impl IntoIterator<Item = Player>) {
+        let memory = self.memory.get_or_insert_with(|| Memory::new(REMEMBERED_MAX, &self.memories));
+        memory.fill(players);
+    }
+
+    /// What has changed of the players since the last time, or as much of it as is told at once. Nothing unless
+    /// [`Server::remember`] was called. Takes nothing from the heap once `changes` has grown.
+    pub fn take_changes(&mut self, changes: &mut Changes) {
+        changes.clear();
+        if let Some(memory) = &mut self.memory {
+            memory.take(&self.world, changes);
+        }
+    }
+
+    /// Since when something waits for [`Server::take_changes`].
+    pub fn changed_since(&self) -> Option<Instant> {
+        self.memory.as_ref()?.changed_since()
+    }
+
     /// What the last tick found and did.
     pub fn report(&self) -> &Report {
         &self.report
@@ -268,7 +299,11 @@ impl Server {
         peer.session_before = None;
         peer.has_spoken = true;
         peer.snapshots.on_ack(step.ack);
-        self.world.place(peer.player, step.at, step.state).map_err(|_| DropReason::OutsideWorld)?;
+        let is_new =
+            self.world.place(peer.player, step.at, step.state).map_err(|_| DropReason::OutsideWorld)?;
+        if is_new && let Some(memory) = &mut self.memory {
+            memory.mark(self.now, peer.player);
+        }
         peer.applied.note(step.sequence);
         self.report.totals.moves_applied += 1;
         Ok(())
@@ -297,12 +332,15 @@ impl Server {
         self.silent = silent;
     }
 
-    /// Forgets a peer and its player.
+    /// Forgets a peer and its player, but for where it stood, if players are remembered.
     fn remove(&mut self, key: PeerKey) -> Option<Peer> {
         let peer = self.peers.remove(key)?;
         self.gate.remove(peer.addr);
         if peer.sealer.is_some() {
             self.ended.note(self.gate.age(self.now), peer.client_id, peer.proven_ms);
+        }
+        if let Some(memory) = &mut self.memory {
+            memory.on_gone(self.now, peer.player, self.world.player(peer.player));
         }
         if self.world.remove(peer.player) {
             if self.peers.has_any(Encoding::Plain) {

@@ -78,22 +78,26 @@ impl World {
         slot
     }
 
-    /// Puts a player somewhere; from its first time on it is seen. Where that is no place, the player stays
-    /// where it is.
-    pub fn place(&mut self, slot: PlayerSlot, at: Position, state: u32) -> Result<(), OutsideWorld> {
+    /// Puts a player somewhere; from its first time on it is seen. True if that changes anything. Where that is no place,
+    /// the player stays where it is.
+    pub fn place(&mut self, slot: PlayerSlot, at: Position, state: u32) -> Result<bool, OutsideWorld> {
         if !self.bounds.contains(at) {
             return Err(OutsideWorld);
         }
         let row = &mut self.rows[slot.index()];
         match row {
-            Row::Standing(player) => (player.at, player.state) = (at, state),
+            Row::Standing(player) => {
+                let is_new = (player.at, player.state) != (at, state);
+                (player.at, player.state) = (at, state);
+                return Ok(is_new);
+            }
             Row::Waiting { client_id } => {
                 *row = Row::Standing(Player { client_id: *client_id, at, state });
                 self.standing += 1;
             }
-            Row::Vacant => {}
+            Row::Vacant => return Ok(false),
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Forgets a player. True if it had been seen.

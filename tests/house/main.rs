@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("server", &["gate", "world", "snapshot", "wire", "config", "seal", "secret"]),
     (
         "net",
-        &["machine", "server", "gate", "world", "snapshot", "client", "wire", "config", "seal", "secret"],
+        &["machine", "store", "server", "gate", "world", "snapshot", "client", "wire", "config", "seal", "secret"],
     ),
     (
         "load",
@@ -33,7 +33,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("sim", &["path", "server", "gate", "world", "snapshot", "client", "wire", "config", "seal", "secret"]),
-    ("store", &["server", "world", "snapshot", "client", "wire", "config", "secret"]),
+    ("store", &["machine", "server", "wire", "config"]),
     (
         "cli",
         &[
@@ -62,6 +62,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("tokio", &["src/net/", "src/cli/"]),
     ("rand", &["src/net/", "src/path/", "src/sim/", "src/load/", "src/cli/"]),
     ("mio", &["src/load/"]),
+    ("redb", &["src/store/"]),
     ("hdrhistogram", &["src/net/", "src/load/"]),
     ("serde_json", &["src/cli/", "src/load/"]),
     ("tracing_subscriber", &["src/cli/"]),

@@ -1,0 +1,182 @@
+//! The file: its tables, its format, and what is wrong with it.
+//!
+//! The only place that names redb. A commit is on disk or it is not, whenever the machine stops.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use redb::{
+    Builder, Database, DatabaseError, Error, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
+    TableDefinition, TableError,
+};
+
+use super::StoreError;
+use crate::server::Changes;
+use crate::wire::{Player, Position};
+
+/// What the file is: whose, and of which format.
+const META: TableDefinition<&str, u64> = TableDefinition::new("tickcast");
+/// The key of [`META`] under which the format stands.
+const FORMAT_KEY: &str = "format";
+/// By client id: x, y, state, and when that was written, in milliseconds since 1970.
+const PLAYERS: TableDefinition<u32, (i32, i32, u32, u64)> = TableDefinition::new("players");
+
+/// The format that is written. With a new one, [`File::read`] keeps reading those before it.
+const FORMAT: u64 = 1;
+
+/// The database's cache: it holds half of a million players, and all of the pages that a commit changes.
+const CACHE_BYTES: usize = 32 << 20;
+
+/// How the database is opened, as often as that is needed.
+pub(super) type Opens = Box<dyn FnMut() -> Result<Database, DatabaseError> + Send>;
+
+/// Opens a file of the machine's.
+pub(super) fn on_disk(path: &Path) -> Opens {
+    let path = path.to_owned();
+    Box::new(move || builder().open(&path))
+}
+
+/// Every checksum is looked at when the file is opened: the database trusts what it reads later.
+pub(super) fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
+    builder
+}
+
+/// Makes an empty store, unless there is one. It has its name only when it is whole.
+pub(super) fn make(path: &Path) -> Result<(), StoreError> {
+    let unusable = |error: io::Error| StoreError::Unusable { file: path.into(), told: error.to_string() };
+    if path.try_exists().map_err(unusable)? {
+        return Ok(());
+    }
+    let new = path.with_extension("new");
+    let in_directory = |error| StoreError::Directory { dir: path.parent().unwrap_or(path).into(), error };
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(in_directory(error)),
+        _ => {}
+    }
+    drop(fs::File::create_new(&new).map_err(in_directory)?);
+    let made = builder().create(&new).map_err(Error::from).and_then(|database| fill(&database, FORMAT));
+    made.map_err(|error| what_is_wrong(&new, &error))?;
+    fs::rename(&new, path).map_err(in_directory)
+}
+
+/// Writes into a new database what it is.
+pub(super) fn fill(database: &Database, format: u64) -> Result<(), Error> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(META)?.insert(FORMAT_KEY, format)?;
+    transaction.open_table(PLAYERS)?;
+    Ok(transaction.commit()?)
+}
+
+/// An open store.
+pub(super) struct File {
+    path: PathBuf,
+    opens: Opens,
+    /// `None` after a failure: the database must be opened anew then.
+    database: Option<Database>,
+}
+
+impl std::fmt::Debug for File {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("File").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl File {
+    /// Opens a store and looks whether this version reads it.
+    pub(super) fn open(path: &Path, mut opens: Opens) -> Result<Self, StoreError> {
+        let database = opens().map_err(|error| what_is_wrong(path, &error.into()))?;
+        let format = format_of(&database).map_err(|error| what_is_wrong(path, &error))?;
+        match format {
+            Some(FORMAT) => Ok(Self { path: path.into(), opens, database: Some(database) }),
+            Some(found) => Err(StoreError::Format { file: path.into(), found, known: FORMAT }),
+            None => Err(StoreError::Foreign { file: path.into() }),
+        }
+    }
+
+    /// The players in it, those written longest ago first. If there are more than `most`, it keeps the newest of them.
+    pub(super) fn read(&mut self, most: usize) -> Result<Vec<Player>, StoreError> {
+        let Some(database) = &self.database else { return Ok(Vec::new()) };
+        read(database, most).map_err(|error| what_is_wrong(&self.path, &error))
+    }
+
+    /// Makes the changes, all of them or none, and waits until they are on disk.
+    pub(super) fn write(&mut self, unix_ms: u64, changes: &mut Changes) -> Result<(), Error> {
+        // Neighbours of a page one after the other.
+        changes.players.sort_unstable_by_key(|player| player.client_id);
+        let database = match &self.database {
+            Some(database) => database,
+            None => self.database.insert((self.opens)()?),
+        };
+        let written = write(database, unix_ms, changes);
+        if written.is_err() {
+            self.database = None;
+        }
+        written
+    }
+}
+
+/// `None` if it is no store.
+fn format_of(database: &Database) -> Result<Option<u64>, Error> {
+    let meta = match database.begin_read()?.open_table(META) {
+        Ok(meta) => meta,
+        Err(TableError::Storage(error)) => return Err(error.into()),
+        Err(_) => return Ok(None),
+    };
+    Ok(meta.get(FORMAT_KEY)?.map(|format| format.value()))
+}
+
+fn read(database: &Database, most: usize) -> Result<Vec<Player>, Error> {
+    let table = database.begin_read()?.open_table(PLAYERS)?;
+    let mut players = Vec::with_capacity(table.len()? as usize);
+    for row in table.iter()? {
+        let (client_id, row) = row?;
+        let (x, y, state, unix_ms) = row.value();
+        players.push((unix_ms, Player { client_id: client_id.value(), at: Position { x, y }, state }));
+    }
+    players.sort_unstable_by_key(|(unix_ms, player)| (*unix_ms, player.client_id));
+    let surplus = players.len().saturating_sub(most);
+    if surplus > 0 {
+        forget(database, players.drain(..surplus).map(|(_, player)| player.client_id))?;
+    }
+    Ok(players.into_iter().map(|(_, player)| player).collect())
+}
+
+fn forget(database: &Database, client_ids: impl Iterator<Item = u32>) -> Result<(), Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut players = transaction.open_table(PLAYERS)?;
+        for client_id in client_ids {
+            players.remove(client_id)?;
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+fn write(database: &Database, unix_ms: u64, changes: &Changes) -> Result<(), Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut players = transaction.open_table(PLAYERS)?;
+        for &client_id in &changes.forgotten {
+            players.remove(client_id)?;
+        }
+        for player in &changes.players {
+            players.insert(player.client_id, (player.at.x, player.at.y, player.state, unix_ms))?;
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+/// In words for whoever starts the server.
+fn what_is_wrong(path: &Path, error: &Error) -> StoreError {
+    let (file, told) = (path.to_owned(), error.to_string());
+    match error {
+        Error::DatabaseAlreadyOpen | Error::LockProtocolMismatch => StoreError::InUse { file },
+        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => StoreError::Foreign { file },
+        Error::Io(_) => StoreError::Unusable { file, told },
+        Error::TableDoesNotExist(_) | Error::TableTypeMismatch { .. } => StoreError::Foreign { file },
+        _ => StoreError::Damaged { file, told },
+    }
+}
