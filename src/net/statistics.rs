@@ -11,10 +11,11 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 use super::ServeError;
-use super::status::{Spread, Traffic, histogram, spread};
+use super::status::{Spread, Status, Traffic, histogram, spread};
 use crate::gate::{DropReason, Drops};
 use crate::machine;
 use crate::server::{Report, Totals};
+use crate::store::StoreStatus;
 
 /// What was done since the statistics before, or since the start. As JSON every key is always there, a number
 /// or null.
@@ -72,6 +73,12 @@ pub struct Statistics {
     pub sent: u64,
     /// Datagrams that it did not take.
     pub send_failed: u64,
+    /// Commits of the store; `None` here and in the next two without one.
+    pub store_commits: Option<u64>,
+    /// Its commits that failed and were tried again.
+    pub store_failures: Option<u64>,
+    /// How old the oldest change is that is not in it yet, in milliseconds.
+    pub store_lag_ms: Option<u64>,
     /// Datagrams refused.
     pub dropped: u64,
     /// The same by reason; reasons that were not met are left out.
@@ -129,13 +136,14 @@ impl StatisticsAnswer {
 pub(super) struct Counted {
     pub(super) totals: Totals,
     pub(super) traffic: Traffic,
+    pub(super) store: Option<StoreStatus>,
     pub(super) drops: Vec<u64>,
 }
 
 impl Counted {
-    pub(super) fn new(report: &Report, traffic: &Traffic, drops: &Drops) -> Self {
+    pub(super) fn new(status: &Status, drops: &Drops) -> Self {
         let drops = DropReason::ALL.iter().map(|&reason| drops.of(reason)).collect();
-        Self { totals: report.totals, traffic: *traffic, drops }
+        Self { totals: status.report.totals, traffic: status.traffic, store: status.store, drops }
     }
 
     fn dropped(&self, reason: usize) -> u64 {
@@ -194,6 +202,7 @@ impl Window {
         let (p50, p99, max) = (|s: Spread| s.p50_ns, |s: Spread| s.p99_ns, |s: Spread| s.max_ns);
         let (totals, totals_before) = (&after.totals, &self.before.totals);
         let (traffic, traffic_before) = (&after.traffic, &self.before.traffic);
+        let (store, store_before) = (after.store, self.before.store.unwrap_or_default());
         let snapshots = totals.snapshots - totals_before.snapshots;
         let cpu_s = cpu.map(|cpu| cpu.as_secs_f64());
         let drops: BTreeMap<_, _> = self.drops(after).filter(|(_, count)| *count > 0).collect();
@@ -223,6 +232,9 @@ impl Window {
             receive_errors: traffic.receive_errors - traffic_before.receive_errors,
             sent: traffic.sent - traffic_before.sent,
             send_failed: traffic.send_failed - traffic_before.send_failed,
+            store_commits: store.map(|store| store.commits - store_before.commits),
+            store_failures: store.map(|store| store.failures - store_before.failures),
+            store_lag_ms: store.map(|store| store.lag_ms),
             dropped: drops.values().sum(),
             drops,
         }
@@ -253,7 +265,8 @@ mod tests {
         (0..length_drops).for_each(|_| drops.count(DropReason::Length));
         let totals = Totals { ticks, snapshots, ..Totals::default() };
         let traffic = Traffic { received: snapshots + 1, ..Traffic::default() };
-        Counted::new(&Report { totals, ..Report::default() }, &traffic, &drops)
+        let report = Report { totals, ..Report::default() };
+        Counted::new(&Status { report, traffic, ..Status::default() }, &drops)
     }
 
     #[test]

@@ -253,7 +253,7 @@ impl TickThread {
 
     fn answer_statistics(&mut self, now: Instant) {
         while let Ok(request) = self.onlookers.statistics.try_recv() {
-            let counted = Counted::new(&self.status.report, &self.status.traffic, self.server.gate().drops());
+            let counted = Counted::new(&self.status, self.server.gate().drops());
             let _nobody_waits_any_more = request.send(self.window.take(now, &self.status.report, counted));
         }
     }

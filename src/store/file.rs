@@ -7,8 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use redb::{
-    Builder, Database, DatabaseError, Error, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
-    TableDefinition, TableError,
+    Builder, Database, DatabaseError, Error, ReadableDatabase as _, ReadableTable as _,
+    ReadableTableMetadata as _, TableDefinition, TableError,
 };
 
 use super::StoreError;
@@ -23,7 +23,7 @@ const FORMAT_KEY: &str = "format";
 const PLAYERS: TableDefinition<u32, (i32, i32, u32, u64)> = TableDefinition::new("players");
 
 /// The format that is written. With a new one, [`File::read`] keeps reading those before it.
-const FORMAT: u64 = 1;
+pub(super) const FORMAT: u64 = 1;
 
 /// The database's cache: it holds half of a million players, and all of the pages that a commit changes.
 const CACHE_BYTES: usize = 32 << 20;

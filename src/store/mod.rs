@@ -5,13 +5,15 @@
 //! for stays marked in the core and is told once, however often it changes meanwhile.
 
 mod file;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -123,7 +125,7 @@ pub struct Store {
     counters: Arc<Counters>,
     next: Option<Instant>,
     next_warning: Option<Instant>,
-    has_failed: bool,
+    has_died: bool,
     lag: Duration,
 }
 
@@ -166,7 +168,7 @@ impl Store {
             counters,
             next: None,
             next_warning: None,
-            has_failed: false,
+            has_died: false,
             lag: Duration::ZERO,
         })
     }
@@ -178,10 +180,21 @@ impl Store {
             self.next = Some(now + HAND_OVER_EVERY);
         }
         self.lag = self.oldest(server).map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        if self.lag > LAG_MAX && !self.counters.is_failing() && self.next_warning.is_none_or(|at| now >= at) {
+        if self.lag > LAG_MAX {
+            self.warn_of_lag(now);
+        }
+    }
+
+    /// Unless the writer says why, or has died.
+    fn warn_of_lag(&mut self, now: Instant) {
+        let says_already = self.counters.is_failing() || self.has_died;
+        if !says_already && self.next_warning.is_none_or(|at| now >= at) {
             self.next_warning = Some(now + WARN_EVERY);
             let lag_ms = self.lag.as_millis() as u64;
-            warn!(lag_ms, "the disk is slow: after a crash now, players would stand where they stood so long ago");
+            warn!(
+                lag_ms,
+                "the disk is slow: after a crash now, players would stand where they stood so long ago"
+            );
         }
     }
 
@@ -196,9 +209,10 @@ impl Store {
         let deadline = machine::now() + FINISH_MAX;
         while self.wait_for_buffer(deadline) && self.hand_over(server) {}
         let now = machine::now();
-        self.lag = self.oldest(server).map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let oldest = self.oldest(server);
+        self.lag = oldest.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         let status = self.status();
-        if self.lag > Duration::ZERO {
+        if oldest.is_some() {
             self.counters.give_up();
             error!(status.lag_ms, "stopped, and what has changed for so long is not in the store");
             return status;
@@ -218,18 +232,19 @@ impl Store {
             return false;
         }
         self.writing_since = changes.since;
-        if self.to_writer.try_send(changes).is_err() && !self.has_failed {
-            self.has_failed = true;
-            error!("the thread that writes the store has ended: nothing is kept any more");
-        }
+        // It can only fail where the writer has died; then nothing comes back.
+        let _noticed_then = self.to_writer.try_send(changes);
         true
     }
 
     fn take_back(&mut self) {
-        if self.buffer.is_none()
-            && let Ok(changes) = self.from_writer.try_recv()
-        {
-            self.on_written(changes);
+        match self.from_writer.try_recv() {
+            Ok(changes) => self.on_written(changes),
+            Err(TryRecvError::Disconnected) if !self.has_died => {
+                self.has_died = true;
+                error!("the thread that writes the store has died: nothing is kept any more");
+            }
+            Err(_) => {}
         }
     }
 

@@ -8,7 +8,7 @@ use crate::crowd::{Crowd, alone};
 use crate::served::{Served, run, text};
 
 /// The keys that others rely on, in their order; README says what they mean.
-const KEYS: [&str; 27] = [
+const KEYS: [&str; 30] = [
     "seconds",
     "peers",
     "players",
@@ -34,6 +34,9 @@ const KEYS: [&str; 27] = [
     "receive_errors",
     "sent",
     "send_failed",
+    "store_commits",
+    "store_failures",
+    "store_lag_ms",
     "dropped",
     "drops",
 ];

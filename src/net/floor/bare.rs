@@ -18,7 +18,7 @@ use crate::gate::Drops;
 use crate::machine::{make_sleeps_precise, now, sleep};
 use crate::net::clock::TickClock;
 use crate::net::statistics::{Counted, StatisticsRequest, Window};
-use crate::net::status::Traffic;
+use crate::net::status::{Status, Traffic};
 use crate::server::Report;
 use crate::wire::{
     Bounds, FromClient, FromServer, HELLO_BYTES, Hello, LEAVE_BYTES, Position, SNAPSHOT_HEADER_BYTES, Tick,
@@ -206,7 +206,8 @@ impl BareLoop {
 
     fn answer_statistics(&mut self, now: Instant) {
         while let Ok(request) = self.asked.try_recv() {
-            let counted = Counted::new(&self.report, &self.traffic, &Drops::default());
+            let status = Status { report: self.report, traffic: self.traffic, ..Status::default() };
+            let counted = Counted::new(&status, &Drops::default());
             let _nobody_waits_any_more = request.send(self.window.take(now, &self.report, counted));
         }
     }
