@@ -5,6 +5,7 @@
 mod room;
 
 use room::{Part, Room};
+use tickcast::store::Store;
 use tickcast::wire::Encoding;
 
 const PLAYERS: usize = 1_000;
@@ -27,6 +28,20 @@ fn a_steady_tick_of_plain_snapshots_allocates_nothing() {
 #[test]
 fn a_steady_tick_of_views_allocates_nothing() {
     assert_eq!(allocations(Encoding::Compact, Some(2_000)), []);
+}
+
+#[test]
+fn a_steady_tick_with_a_store_allocates_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (store, players) = Store::open(dir.path()).expect("a store");
+    let mut room = Room::new(PLAYERS, Encoding::Compact, None);
+    room.server.remember(players);
+    room.store = Some(store);
+    room.warm_up(WARMUP_TICKS);
+    let commits = |room: &Room| room.store.as_ref().map_or(0, |store| store.status().commits);
+    let before = commits(&room);
+    assert_eq!(allocations_in(&mut room), []);
+    assert!(commits(&room) > before, "changes were handed over meanwhile");
 }
 
 #[test]
@@ -58,6 +73,10 @@ fn taken(players: usize, encoding: Encoding) -> i64 {
 fn allocations(encoding: Encoding, view: Option<u32>) -> Vec<(Part, usize, u64)> {
     let mut room = Room::new(PLAYERS, encoding, view);
     room.warm_up(WARMUP_TICKS);
+    allocations_in(&mut room)
+}
+
+fn allocations_in(room: &mut Room) -> Vec<(Part, usize, u64)> {
     let mut found = Vec::new();
     for tick in 0..TICKS {
         room.step(&mut |part, call| {

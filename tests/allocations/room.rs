@@ -8,6 +8,7 @@ use tickcast::gate::PeerAddr;
 use tickcast::load::{Area, Walk, Walks};
 use tickcast::secret::Secret;
 use tickcast::server::{Batch, Server};
+use tickcast::store::Store;
 use tickcast::wire::{Encoding, Tick};
 
 /// What the core is called for.
@@ -19,6 +20,8 @@ pub(crate) enum Part {
     Tick,
     /// A batch of snapshots.
     Poll,
+    /// What has changed, to the store.
+    Keep,
     /// One snapshot to the client that decodes.
     Decode,
 }
@@ -31,7 +34,9 @@ pub(crate) type Watch<'a> = &'a mut dyn FnMut(Part, &mut dyn FnMut());
 ///
 /// [`Room::step`] is one tick: everyone's move in, everyone's snapshot out. Everything is drawn from fixed seeds.
 pub(crate) struct Room {
-    server: Server,
+    pub(crate) server: Server,
+    /// What has changed is handed over to it after every tick, if there is one.
+    pub(crate) store: Option<Store>,
     batch: Batch,
     clients: Vec<Client>,
     walks: Walks,
@@ -60,6 +65,7 @@ impl Room {
         let mut room = Self {
             batch: Batch::new(server.config().datagram_bytes),
             server,
+            store: None,
             clients: (0..players as u32).map(client).collect(),
             walks: Walks::new(Walk::Waypoint, Area::default(), players, 7),
             bytes: Vec::with_capacity(64),
@@ -121,7 +127,7 @@ impl Room {
             let mut is_any = false;
             watch(Part::Poll, &mut || is_any = self.server.poll(&mut self.batch));
             if !is_any {
-                return;
+                break;
             }
             for (to, bytes) in self.batch.iter() {
                 let id = usize::from(to.remote().port() - FIRST_PORT);
@@ -131,6 +137,9 @@ impl Room {
                     _ => _ = client.receive(now, bytes),
                 }
             }
+        }
+        if let Some(store) = &mut self.store {
+            watch(Part::Keep, &mut || store.after_tick(self.now, &mut self.server));
         }
     }
 }

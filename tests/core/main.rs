@@ -13,6 +13,7 @@ mod moving;
 mod pair;
 mod properties;
 mod sealed;
+mod remembering;
 mod showing;
 mod vault;
 mod views;

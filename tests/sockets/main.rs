@@ -14,3 +14,4 @@ mod options;
 mod script;
 mod served;
 mod statistics;
+mod store;
