@@ -1,5 +1,8 @@
 //! The real binary, killed and started again, or with a store that it cannot use.
 
+#[path = "../../examples/kills/play/mod.rs"]
+mod play;
+
 use std::path::Path;
 
 use serde_json::Value;
@@ -35,6 +38,19 @@ fn a_server_that_stopped_in_order_knows_where_everyone_stood() {
         let welcome = player.client.welcome().expect("it plays");
         assert_eq!((welcome.placed, welcome.at.x, welcome.at.y), (1, x, -x));
     }
+}
+
+#[test]
+fn clients_of_a_killed_server_go_on_where_they_stood() {
+    let _alone = alone();
+    let dir = tempfile::tempdir().expect("a directory");
+    let program = env!("CARGO_BIN_EXE_tickcast").into();
+    let plan = play::Plan { program, times: 3, clients: 10, seed: 3 };
+    let report = play::play(&plan, dir.path(), |life| println!("{life}")).expect("it is played");
+    assert_eq!(report.failures, [""; 0]);
+    assert!(report.positions >= 10, "{report:?}");
+    // A machine may be slow; the command is strict.
+    assert!(report.age_ms_max < 10_000 && report.resume_ms_max < 20_000, "{report:?}");
 }
 
 #[test]
