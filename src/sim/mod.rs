@@ -6,6 +6,7 @@
 mod ledger;
 mod play;
 mod scene;
+mod shelf;
 
 use std::time::Instant;
 

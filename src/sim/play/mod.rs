@@ -15,6 +15,7 @@ use actors::Actor;
 
 use super::ledger::Ledger;
 use super::scene::{Trouble, impairment, troubles};
+use super::shelf::Shelf;
 use super::{Broken, SimConfig, SimReport};
 use crate::client::Phase;
 use crate::config::Config;
@@ -82,6 +83,8 @@ pub(super) struct Play<'a> {
     serves: Config,
     /// `None` while it has crashed.
     server: Option<Server>,
+    /// Every other seed has one.
+    store: Option<Shelf>,
     starts: u64,
     stalled_until: Duration,
     /// What the server's clock shows, and until when.
@@ -103,6 +106,8 @@ impl<'a> Play<'a> {
         let serves = Config { timeout: TIMEOUT, datagram_bytes, ..Config::default() };
         let lasts = serves.tick_rate.period() * config.ticks as u32;
         let troubles = troubles(&mut draw, config.clients, lasts);
+        let remembers = !seed.is_multiple_of(2);
+        let store = remembers.then(|| Shelf::new(Secret::from_seed(seed).derive("store")));
         let mut play = Self {
             config,
             seed,
@@ -112,6 +117,7 @@ impl<'a> Play<'a> {
             found_out: 0,
             troubles,
             server: None,
+            store,
             starts: 0,
             stalled_until: Duration::ZERO,
             clock_stopped: None,
@@ -120,7 +126,7 @@ impl<'a> Play<'a> {
             batch: Batch::new(datagram_bytes),
             actors: Vec::new(),
             places: HashMap::new(),
-            ledger: Ledger::new(config.clients),
+            ledger: Ledger::new(config.clients, remembers),
             digest: DefaultHasher::new(),
             report: SimReport::default(),
             serves,
@@ -131,7 +137,7 @@ impl<'a> Play<'a> {
     }
 
     fn set_up(&mut self) {
-        self.start_server();
+        self.start_server().expect("nothing is remembered yet");
         let period = self.serves.tick_rate.period();
         self.at(period, What::Tick);
         for index in 0..self.troubles.len() {
@@ -179,7 +185,7 @@ impl<'a> Play<'a> {
                 continue;
             }
             if self.tick == calm_from {
-                self.calm_down();
+                self.calm_down().map_err(|what| self.broken(what))?;
             } else if self.all_know_the_same() {
                 let calm_ticks = self.tick - calm_from;
                 return Ok(self.ended(calm_ticks));
@@ -228,23 +234,26 @@ impl<'a> Play<'a> {
                 self.start_client(index);
                 Ok(())
             }
-            What::ServerBack => {
-                self.start_server();
-                Ok(())
-            }
+            What::ServerBack => self.start_server(),
         }
     }
 }
 
 /// The server.
 impl Play<'_> {
-    fn start_server(&mut self) {
-        if self.server.is_none() {
-            self.starts += 1;
-            let secret = Secret::from_seed(self.seed).derive(&format!("server {}", self.starts));
-            let server = Server::new(self.serves.clone(), &secret, self.server_clock());
-            self.server = Some(server.expect("the configuration is good"));
+    fn start_server(&mut self) -> Result<(), String> {
+        if self.server.is_some() {
+            return Ok(());
         }
+        self.starts += 1;
+        let secret = Secret::from_seed(self.seed).derive(&format!("server {}", self.starts));
+        let server = Server::new(self.serves.clone(), &secret, self.server_clock());
+        let server = self.server.insert(server.expect("the configuration is good"));
+        if let Some(store) = &self.store {
+            server.remember(store.players());
+            self.ledger.on_remembered(store.players())?;
+        }
+        Ok(())
     }
 
     fn server_clock(&self) -> Instant {
@@ -270,6 +279,9 @@ impl Play<'_> {
         let Some(mut server) = self.server.take() else { return Ok(()) };
         server.tick(now, Tick(self.tick));
         let done = self.after_tick(&mut server);
+        if let Some(store) = &mut self.store {
+            store.after_tick(self.now, &mut server);
+        }
         self.server = Some(server);
         done
     }
@@ -380,6 +392,9 @@ impl Play<'_> {
             Trouble::CutOff(index, long) => self.actors[index].cut_off_until = self.now + long,
             Trouble::ServerCrashed(long) => {
                 self.server = None;
+                if let Some(store) = &mut self.store {
+                    store.on_crash(self.now);
+                }
                 self.waiting.clear();
                 self.ledger.on_server_crash();
                 self.at(self.now + long, What::ServerBack);
@@ -389,8 +404,8 @@ impl Play<'_> {
         }
     }
 
-    fn calm_down(&mut self) {
-        self.start_server();
+    fn calm_down(&mut self) -> Result<(), String> {
+        self.start_server()?;
         self.stalled_until = self.now;
         self.clock_stopped = None;
         for index in 0..self.actors.len() {
@@ -402,6 +417,7 @@ impl Play<'_> {
                 *path = Path::new(Impairment::default(), 0);
             }
         }
+        Ok(())
     }
 
     fn knows_all(&self, actor: &Actor, server: &Server) -> bool {
