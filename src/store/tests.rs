@@ -19,6 +19,8 @@ enum Done {
     Written(u64, Vec<u8>),
     Resized(u64),
     Synced,
+    /// The store says that a change is on disk.
+    Committed,
 }
 
 /// Storage that outlives the databases that are opened on it.
@@ -303,13 +305,21 @@ fn whenever_the_power_goes_the_store_is_one_that_was_committed() {
         let mut file = open(&drive).expect("a store");
         for x in 1..=6 {
             file.write(1, &mut changes((0..400).map(|id| (id, x)))).expect("it is written");
+            drive.note(Done::Committed);
         }
         drop(file);
         let journal = drive.0.journal.lock().unwrap().take().expect("it was kept");
         for cut in 0..journal.len() {
             let disk = Drive::holding(after_power_loss(&before, &journal[..cut], &draw, cut as u64));
             let kept = kept(&disk).unwrap_or_else(|error| panic!("seed {seed}, cut {cut}: {error}"));
-            let is_whole = kept.is_empty() || kept.len() == 400 && kept.iter().all(|(_, x)| *x == kept[0].1);
+            let committed = journal[..cut].iter().filter(|done| matches!(done, Done::Committed)).count();
+            let newest = kept.first().map_or(0, |(_, x)| *x);
+            let is_whole = kept.len() == if newest > 0 { 400 } else { 0 };
+            assert!(
+                newest >= committed as i32,
+                "seed {seed}, cut {cut}: {committed} were on disk, not {newest}"
+            );
+            let is_whole = is_whole && kept.iter().all(|(_, x)| *x == newest);
             assert!(is_whole, "seed {seed}, cut {cut}: {kept:?}");
         }
     }
