@@ -332,7 +332,7 @@ fn after_power_loss(before: &[u8], done: &[Done], draw: &Secret, salt: u64) -> V
         match done {
             Done::Resized(len) => bytes.resize(*len as usize, 0),
             Done::Written(offset, data)
-                if index < synced || draw.number(salt << 32 | index as u64) % 2 == 0 =>
+                if index < synced || draw.number(salt << 32 | index as u64).is_multiple_of(2) =>
             {
                 bytes[*offset as usize..][..data.len()].copy_from_slice(data);
             }
