@@ -33,7 +33,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("sim", &["path", "server", "gate", "world", "snapshot", "client", "wire", "config", "seal", "secret"]),
-    ("store", &["machine", "server", "wire", "config"]),
+    ("store", &["machine", "server", "gate", "wire", "config", "secret"]),
     (
         "cli",
         &[
