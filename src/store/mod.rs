@@ -185,11 +185,14 @@ impl Store {
         }
     }
 
-    /// Unless the writer says why, or has died.
+    /// Unless the writer has said why of late, or has died.
     fn warn_of_lag(&mut self, now: Instant) {
-        let says_already = self.counters.is_failing() || self.has_died;
-        if !says_already && self.next_warning.is_none_or(|at| now >= at) {
+        let is_due = self.next_warning.is_none_or(|at| now >= at);
+        let is_said = self.counters.is_failing() || self.has_died;
+        if is_due || is_said {
             self.next_warning = Some(now + WARN_EVERY);
+        }
+        if is_due && !is_said {
             let lag_ms = self.lag.as_millis() as u64;
             warn!(
                 lag_ms,

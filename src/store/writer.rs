@@ -91,7 +91,7 @@ fn write(
     }
     if counters.is_failing.swap(false, Ordering::Relaxed) {
         *next_warning = None;
-        info!("the store is written again, and lacks nothing");
+        info!("the store is written again: nothing was lost");
     }
     true
 }
