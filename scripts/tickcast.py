@@ -36,7 +36,8 @@ FORMS = {
 COUNT, GONE, TOLD = struct.Struct("<Q"), struct.Struct("<I"), struct.Struct("<IiiI")  # client id, x, y, state
 REFUSED = dict(enumerate((
     "it speaks version {}", "it is full", "another plays as this client id; try again in {} s",
-    "this client id may not play", "it does not know this encoding", "it is about to stop")))
+    "this client id may not play", "it does not know this encoding", "it is about to stop",
+    "it wants a ticket: see sealed.py", "the ticket is not good here: fault {} of PROTOCOL-SEALED.md")))
 CLOSED_FOR = dict(enumerate((
     "it has stopped", "it heard nothing for too long", "another plays in this place", "it has left")))
 
@@ -181,7 +182,15 @@ class Client:
             raise Error("The client does not play; it has to join first.")
 
     def _send(self, form, *fields):
-        self.socket.sendto(form.pack(*fields), self.server)
+        self.socket.sendto(self._pack(form, *fields), self.server)
+
+    def _pack(self, form, *fields):
+        """A datagram; sealed.py seals what is in it."""
+        return form.pack(*fields)
+
+    def _unpack(self, data):
+        """The message in a datagram, or None; sealed.py opens what is sealed."""
+        return data
 
     def _received(self, key, seconds):
         """The messages that arrive in time and carry the key, a nonce or session: tag, other fields, what follows."""
@@ -189,7 +198,7 @@ class Client:
         while (left := end - time.monotonic()) > 0:
             self.socket.settimeout(left)
             try:
-                data = self.socket.recv(65535)
+                data = self._unpack(self.socket.recv(65535)) or b""
             except socket.timeout:
                 return
             tag = int.from_bytes(data[:4], "little")

@@ -57,7 +57,7 @@ fn decode() -> u64 {
 }
 
 fn count_in_room(players: usize, ticks: usize, counted_parts: &[Part]) {
-    let mut room = Room::new(players, Encoding::Compact, None);
+    let mut room = Room::new(players, Encoding::Compact, tickcast::Config::default());
     room.warm_up(WARMUP_TICKS);
     for _ in 0..ticks {
         room.step(&mut |part, call| if counted_parts.contains(&part) { counted(call) } else { call() });

@@ -24,7 +24,13 @@ pub(super) struct SendArgs {
           value_parser = parse_server)]
     server: SocketAddr,
     /// The number to be known by [default: that of the ticket]
-    #[arg(long, env = "TICKCAST_CLIENT_ID", value_name = "N", required_unless_present = "ticket")]
+    #[arg(
+        long,
+        env = "TICKCAST_CLIENT_ID",
+        value_name = "N",
+        required_unless_present = "ticket",
+        allow_negative_numbers = true
+    )]
     client_id: Option<u32>,
     /// A file with what `tickcast ticket` has made, for a server that wants tickets
     #[arg(long, env = "TICKCAST_TICKET", value_name = "FILE")]

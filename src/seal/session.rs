@@ -163,7 +163,9 @@ impl Opener {
 
 #[cfg(test)]
 mod tests {
+    use super::super::hex;
     use super::*;
+    use crate::secret::Secret;
     use crate::wire::{SEALED_EXTRA_BYTES, sealed};
 
     fn ends() -> ((Sealer, Opener), (Sealer, Opener)) {
@@ -208,6 +210,33 @@ mod tests {
         assert!(!client.is_spent() && said(&mut client, b"last").len() > 4);
         let mut out = vec![7];
         assert!(client.is_spent() && !client.seal(&mut out, |out| out.push(1)) && out == [7]);
+    }
+
+    /// The vectors of PROTOCOL-SEALED.md are of a handshake that `tests/protocol` plays; here are the keys in it.
+    #[test]
+    fn the_page_names_every_key_that_is_made() {
+        let [ticket_key, session_key] = [0, 0x38].map(|first| std::array::from_fn(|at| first + at as u8));
+        let salt: [u8; 24] = std::array::from_fn(|at| 0x20 + at as u8);
+        let (server, client) = (Secret::from_seed(1), Secret::from_seed(2));
+        let drawn = [
+            client.derive("nonces").number(1),
+            server.derive("sessions").number(1),
+            server.derive("epoch").number(0),
+        ];
+        let keys = keys_of_session(&SessionKey::new(session_key), drawn[0], drawn[1], drawn[2]);
+        let made = [
+            ("key of the ticket", derive(&ticket_key, &salt, "tickcast ticket")),
+            ("session key", session_key),
+            ("key of the bearer tag", derive(&session_key, &[], "tickcast hello")),
+            ("key to the server", keys.to_server),
+            ("key to the client", keys.to_client),
+        ];
+        let rows: String =
+            made.map(|(what, bytes)| format!("| {what} | {} |\n", hex::write(&bytes))).concat();
+        assert!(
+            include_str!("../../PROTOCOL-SEALED.md").contains(&rows),
+            "PROTOCOL-SEALED.md must say\n{rows}"
+        );
     }
 
     #[test]

@@ -40,7 +40,9 @@ impl Default for SimConfig {
 pub struct SimReport {
     /// Seeds played, each twice.
     pub seeds: u64,
-    /// What became of the datagrams; those with a wrong bit arrive at nobody.
+    /// Those in which everything was sealed.
+    pub sealed: u64,
+    /// What became of the datagrams; those in clear with a wrong bit arrive at nobody.
     #[serde(flatten)]
     pub passed: Passed,
     /// Ticks done.
@@ -57,6 +59,7 @@ impl SimReport {
     /// Adds what happened with other seeds.
     pub fn add(&mut self, other: &SimReport) {
         self.seeds += other.seeds;
+        self.sealed += other.sealed;
         self.passed.add(&other.passed);
         self.ticks += other.ticks;
         self.troubles += other.troubles;
@@ -112,6 +115,7 @@ mod tests {
         }
         assert!(
             report.seeds == 13
+                && (2..9).contains(&report.sealed)
                 && report.passed.lost > 0
                 && report.passed.corrupted > 0
                 && report.troubles > 0,

@@ -5,8 +5,10 @@
 mod room;
 
 use room::{Part, Room};
+use tickcast::seal::TicketKeys;
 use tickcast::store::Store;
 use tickcast::wire::Encoding;
+use tickcast::{Config, TicketConfig};
 
 const PLAYERS: usize = 1_000;
 /// Nearly every buffer is as large as it gets by then; one that grows later breaks a record, and has room for more.
@@ -17,24 +19,33 @@ const HISTORY_TICKS: usize = 70;
 
 #[test]
 fn a_steady_tick_of_compact_snapshots_allocates_nothing() {
-    assert_eq!(allocations(Encoding::Compact, None), []);
+    assert_eq!(allocations(Encoding::Compact, Config::default()), []);
+}
+
+#[test]
+fn a_steady_tick_of_sealed_snapshots_allocates_nothing() {
+    assert_eq!(allocations(Encoding::Compact, sealed()), []);
+}
+
+fn sealed() -> Config {
+    Config { tickets: Some(TicketConfig::new(TicketKeys::one(room::key()))), ..Config::default() }
 }
 
 #[test]
 fn a_steady_tick_of_plain_snapshots_allocates_nothing() {
-    assert_eq!(allocations(Encoding::Plain, None), []);
+    assert_eq!(allocations(Encoding::Plain, Config::default()), []);
 }
 
 #[test]
 fn a_steady_tick_of_views_allocates_nothing() {
-    assert_eq!(allocations(Encoding::Compact, Some(2_000)), []);
+    assert_eq!(allocations(Encoding::Compact, Config { view: Some(2_000), ..Config::default() }), []);
 }
 
 #[test]
 fn a_steady_tick_with_a_store_allocates_nothing() {
     let dir = tempfile::tempdir().expect("a directory");
     let (store, players) = Store::open(dir.path()).expect("a store");
-    let mut room = Room::new(PLAYERS, Encoding::Compact, None);
+    let mut room = Room::new(PLAYERS, Encoding::Compact, Config::default());
     room.server.remember(players);
     room.store = Some(store);
     room.warm_up(WARMUP_TICKS);
@@ -47,7 +58,7 @@ fn a_steady_tick_with_a_store_allocates_nothing() {
 #[test]
 fn a_player_takes_what_the_readme_says() {
     for (encoding, stated) in [(Encoding::Plain, 1_000), (Encoding::Compact, 3_500)] {
-        let [some, twice] = [PLAYERS, 2 * PLAYERS].map(|players| taken(players, encoding));
+        let [some, twice] = [PLAYERS, 2 * PLAYERS].map(|players| taken(players, encoding, Config::default()));
         let each = (twice - some) / PLAYERS as i64;
         println!("{encoding:?}: {each} bytes for each player");
         let told =
@@ -57,21 +68,32 @@ fn a_player_takes_what_the_readme_says() {
     }
 }
 
+#[test]
+fn a_sealed_session_takes_what_the_readme_says() {
+    let [clear, sealed] = [Config::default(), sealed()].map(|config| taken(PLAYERS, Encoding::Plain, config));
+    let each = (sealed - clear) / PLAYERS as i64;
+    println!("{each} bytes for each session");
+    let stated = 1_500;
+    let told = format!("{stated} bytes more for the keys of a sealed session");
+    assert!(include_str!("../../README.md").contains(&told), "README says: {told}");
+    assert!((stated / 2..=stated).contains(&each), "{each} bytes, not {stated}");
+}
+
 /// What so many players and their peers take from the heap, from their joining on, in bytes.
-fn taken(players: usize, encoding: Encoding) -> i64 {
+fn taken(players: usize, encoding: Encoding, config: Config) -> i64 {
     let mut bytes = 0;
     let mut watch = |part: Part, call: &mut dyn FnMut()| {
         let taken = allocation_counter::measure(call).bytes_current;
         bytes += if part == Part::Decode { 0 } else { taken };
     };
-    let mut room = Room::watched(players, encoding, None, &mut watch);
+    let mut room = Room::watched(players, encoding, config, &mut watch);
     (0..HISTORY_TICKS).for_each(|_| room.step(&mut watch));
     bytes
 }
 
 /// In which calls into the server something was allocated, in which of the measured ticks, and how often.
-fn allocations(encoding: Encoding, view: Option<u32>) -> Vec<(Part, usize, u64)> {
-    let mut room = Room::new(PLAYERS, encoding, view);
+fn allocations(encoding: Encoding, config: Config) -> Vec<(Part, usize, u64)> {
+    let mut room = Room::new(PLAYERS, encoding, config);
     room.warm_up(WARMUP_TICKS);
     allocations_in(&mut room)
 }

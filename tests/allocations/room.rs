@@ -2,14 +2,15 @@
 
 use std::time::Instant;
 
-use tickcast::Config;
 use tickcast::client::{Client, ClientConfig};
 use tickcast::gate::PeerAddr;
 use tickcast::load::{Area, Walk, Walks};
+use tickcast::seal::{Mint, TicketKey};
 use tickcast::secret::Secret;
 use tickcast::server::{Batch, Server};
 use tickcast::store::Store;
 use tickcast::wire::{Encoding, Tick};
+use tickcast::{Config, TicketConfig};
 
 /// What the core is called for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,19 +48,23 @@ pub(crate) struct Room {
 
 impl Room {
     /// A room in which all have joined.
-    pub(crate) fn new(players: usize, encoding: Encoding, view: Option<u32>) -> Self {
-        Self::watched(players, encoding, view, &mut unwatched)
+    pub(crate) fn new(players: usize, encoding: Encoding, config: Config) -> Self {
+        Self::watched(players, encoding, config, &mut unwatched)
     }
 
     /// The same, for one who looks at their joining.
     #[expect(clippy::disallowed_methods, reason = "a room begins somewhere in time")]
-    pub(crate) fn watched(players: usize, encoding: Encoding, view: Option<u32>, watch: Watch) -> Self {
+    pub(crate) fn watched(players: usize, encoding: Encoding, config: Config, watch: Watch) -> Self {
         let (secret, now) = (Secret::from_seed(1), Instant::now());
-        let server = Server::new(Config { view, ..Config::default() }, &secret, now);
-        let server = server.expect("the configuration is good");
+        let has_tickets = config.tickets.is_some();
+        let server = Server::new(config, &secret, now).expect("the configuration is good");
+        server.gate().set_unix_seconds(0);
         let client = |id| {
             let config =
                 ClientConfig { encoding, decode: id == 0, interpolation: None, ..ClientConfig::new(id) };
+            let mint = Mint { client_id: id, expires: 1, server: TicketConfig::SERVER };
+            let pass = has_tickets.then(|| mint.pass(&key(), [id as u8; 56]));
+            let config = ClientConfig { pass, ..config };
             Client::new(config, &Secret::from_seed(id.into()), now)
         };
         let mut room = Self {
@@ -68,7 +73,7 @@ impl Room {
             store: None,
             clients: (0..players as u32).map(client).collect(),
             walks: Walks::new(Walk::Waypoint, Area::default(), players, 7),
-            bytes: Vec::with_capacity(64),
+            bytes: Vec::with_capacity(192),
             tick: Tick(0),
             now,
         };
@@ -142,6 +147,11 @@ impl Room {
             watch(Part::Keep, &mut || store.after_tick(self.now, &mut self.server));
         }
     }
+}
+
+/// What the tickets are sealed with, where there are any.
+pub(crate) fn key() -> TicketKey {
+    TicketKey::from_bytes([1; 32])
 }
 
 /// Looks at nothing.

@@ -23,7 +23,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("server", &["gate", "world", "snapshot", "wire", "config", "seal", "secret"]),
     (
         "net",
-        &["machine", "store", "server", "gate", "world", "snapshot", "client", "wire", "config", "seal", "secret"],
+        &[
+            "machine", "store", "server", "gate", "world", "snapshot", "client", "wire", "config", "seal",
+            "secret",
+        ],
     ),
     (
         "load",

@@ -4,6 +4,7 @@
 mod measured;
 mod message;
 mod page;
+mod sealed;
 
 use std::time::Duration;
 

@@ -15,3 +15,4 @@ mod script;
 mod served;
 mod statistics;
 mod store;
+mod tickets;

@@ -6,7 +6,7 @@ use crate::crowd::alone;
 use crate::served::{Served, text};
 
 /// Runs a script. `None` where there is no Python; that is a failure where CI=true.
-fn python(script: &str, args: &[&str]) -> Option<Output> {
+pub(crate) fn python(script: &str, args: &[&str]) -> Option<Output> {
     let script = format!("{}/scripts/{script}", env!("CARGO_MANIFEST_DIR"));
     match Command::new("python3").arg(script).args(args).output() {
         Ok(output) => Some(output),

@@ -8,7 +8,7 @@ pub(crate) struct Served {
     pub(crate) process: Child,
     pub(crate) addr: String,
     /// Held open: a log that nobody can read is an error to who writes it.
-    _log: BufReader<ChildStderr>,
+    log: BufReader<ChildStderr>,
 }
 
 impl Served {
@@ -35,11 +35,18 @@ impl Served {
         let line = lines.find(|line| line.contains("listening")).expect("it says that it listens");
         let line: serde_json::Value = serde_json::from_str(&line).expect("one object a line");
         let addr = line["fields"]["addr"].as_str().expect("with the address").to_owned();
-        Self { process, addr, _log: log }
+        Self { process, addr, log }
     }
 }
 
 impl Served {
+    /// What it logs after it says that it listens, to its end.
+    pub(crate) fn rest_of_log(&mut self) -> String {
+        let mut log = String::new();
+        self.log.read_to_string(&mut log).expect("it can be read");
+        log
+    }
+
     /// Sends the process a signal, as `kill` names it.
     pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status();

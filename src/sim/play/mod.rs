@@ -1,6 +1,7 @@
 //! One play: events in the order of their time, until everyone knows the same.
 
 mod actors;
+mod sealed;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -23,7 +24,7 @@ use crate::gate::PeerAddr;
 use crate::path::{Impairment, Path};
 use crate::secret::Secret;
 use crate::server::{Batch, Server};
-use crate::wire::{self, Encoding, FromServer, Position, Tick};
+use crate::wire::{self, Encoding, Position, SEALED_EXTRA_BYTES, Tick};
 
 /// Most clients of a play.
 pub const CLIENTS_MAX: usize = 1_000;
@@ -38,7 +39,8 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 const CALM_MAX: Duration = Duration::from_secs(12);
 /// What waits for a server that stalls; beyond, it is lost as in a socket's queue.
 const WAITING_MAX: usize = 4_096;
-/// Datagrams that arrive with a wrong bit come to the server from here: whom it came from, a checksum would have told.
+/// Datagrams in clear that arrive with a wrong bit come to the server from here: whom it came from, a checksum would have
+/// told. Where all is sealed they come from where they came from, to either end.
 const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 9)), 9);
 
 /// What happens next. In the order of time; of the same time, in the order in which it was found out.
@@ -103,7 +105,10 @@ impl<'a> Play<'a> {
     pub(super) fn new(config: &'a SimConfig, seed: u64, origin: Instant) -> Self {
         let mut draw = Xoshiro256PlusPlus::seed_from_u64(seed);
         let datagram_bytes = [256, 500, 1_200][draw.random_range(0..3)];
-        let serves = Config { timeout: TIMEOUT, datagram_bytes, ..Config::default() };
+        let tickets = sealed::tickets(seed);
+        // So that what is in a snapshot is as long as without.
+        let datagram_bytes = datagram_bytes + tickets.as_ref().map_or(0, |_| SEALED_EXTRA_BYTES);
+        let serves = Config { timeout: TIMEOUT, datagram_bytes, tickets, ..Config::default() };
         let lasts = serves.tick_rate.period() * config.ticks as u32;
         let troubles = troubles(&mut draw, config.clients, lasts);
         let remembers = !seed.is_multiple_of(2);
@@ -165,6 +170,7 @@ impl<'a> Play<'a> {
                 cut_off_until,
                 tries_again_at,
                 at,
+                spoiled: 0,
             };
             self.actors.push(actor);
             self.places.insert(addr, index);
@@ -207,6 +213,7 @@ impl<'a> Play<'a> {
             }
         }
         self.report.seeds = 1;
+        self.report.sealed = u64::from(self.serves.tickets.is_some());
         self.report.checked = self.ledger.checked;
         self.report.calm_ticks_max = calm_ticks;
         Outcome { report: self.report, digest: self.digest.finish() }
@@ -249,6 +256,7 @@ impl Play<'_> {
         let secret = Secret::from_seed(self.seed).derive(&format!("server {}", self.starts));
         let server = Server::new(self.serves.clone(), &secret, self.server_clock());
         let server = self.server.insert(server.expect("the configuration is good"));
+        server.gate().set_unix_seconds(sealed::UNIX_SECONDS);
         if let Some(store) = &self.store {
             server.remember(store.players());
             self.ledger.on_remembered(store.players())?;
@@ -298,8 +306,7 @@ impl Play<'_> {
                 if bytes.len() > self.serves.datagram_bytes {
                     return Err(format!("{} bytes are sent to {to}", bytes.len()));
                 }
-                let is_snapshot = wire::snapshot_header(bytes).is_some();
-                let is_welcome = matches!(wire::decode_server(bytes), Ok(FromServer::Welcome(_)));
+                let (is_snapshot, is_welcome) = (sealed::is_snapshot(bytes), sealed::is_welcome(bytes));
                 if is_snapshot && snapshots.insert(to, ()).is_some() {
                     return Err(format!("two snapshots of a tick are sent to {to}"));
                 }
@@ -353,8 +360,14 @@ impl Play<'_> {
         let actor = &mut self.actors[index];
         let arrivals: Vec<_> = actor.down.send(self.now, bytes.len()).collect();
         let is_cut_off = self.now < actor.cut_off_until;
-        for arrival in arrivals.into_iter().filter(|arrival| !is_cut_off && arrival.wrong_bit.is_none()) {
-            self.at(arrival.at, What::Down(index, to, bytes.to_vec()));
+        let is_sealed = self.serves.tickets.is_some();
+        for arrival in arrivals.into_iter().filter(|_| !is_cut_off) {
+            if arrival.wrong_bit.is_none() || is_sealed {
+                let mut bytes = bytes.to_vec();
+                arrival.corrupt(&mut bytes);
+                self.actors[index].spoiled += u64::from(arrival.wrong_bit.is_some());
+                self.at(arrival.at, What::Down(index, to, bytes));
+            }
         }
     }
 
