@@ -257,8 +257,7 @@ fn each_thing_that_is_wrong_with_a_ticket_is_named_and_counted() {
 
 #[test]
 fn before_the_server_knows_the_time_every_ticket_has_expired() {
-    let mut vault = Vault::new(config());
-    vault.server.gate().set_unix_seconds(u64::MAX);
+    let mut vault = Vault::without_time(config());
     let seat = vault.seat(Some(pass(7, 1)), 7);
     vault.step();
     assert!(matches!(vault.phase(seat), Phase::Refused(_)));

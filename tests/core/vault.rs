@@ -54,13 +54,19 @@ pub(crate) struct Vault {
 
 impl Vault {
     pub(crate) fn new(config: Config) -> Self {
+        let vault = Self::without_time(config);
+        vault.server.gate().set_unix_seconds(TODAY);
+        vault
+    }
+
+    /// The same, whose server nobody has told the time of day.
+    pub(crate) fn without_time(config: Config) -> Self {
         #[expect(
             clippy::disallowed_methods,
             reason = "an Instant has no other origin; only differences count"
         )]
         let now = Instant::now() + Duration::from_secs(86_400);
         let server = Server::new(config, &Secret::from_seed(1), now).expect("a config that can be served");
-        server.gate().set_unix_seconds(TODAY);
         Self { server, seats: Vec::new(), now, sent: Vec::new(), tick: 0, addresses: 0, starts: 1 }
     }
 
