@@ -42,7 +42,7 @@ pub const TICKET_VERSION: u32 = 1;
 pub struct Ticket {
     /// [`TICKET_VERSION`], the id of its key, and its salt: authenticated, in clear.
     pub header: TicketHeader,
-    /// A [`TicketBody`], sealed.
+    /// Until when, for which server and client, and the session key: sealed.
     pub sealed: [u8; TICKET_BODY_BYTES + SEAL_TAG_BYTES],
 }
 
