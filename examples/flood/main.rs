@@ -5,6 +5,7 @@
 mod attack;
 mod newcomers;
 mod play;
+#[path = "../beside/process.rs"]
 mod process;
 
 use std::process::ExitCode;
@@ -52,7 +53,7 @@ fn run(args: &[String]) -> Result<bool, Box<dyn std::error::Error>> {
         floods.push(flood);
     }
     let pass = floods.iter().all(|flood| flood.pass);
-    let report = Report { commit: commit(), clients: plan.clients, floods, pass };
+    let report = Report { commit: process::commit(), clients: plan.clients, floods, pass };
     if let Some(file) = out {
         std::fs::write(file, serde_json::to_string_pretty(&report)? + "\n")?;
     }
@@ -61,12 +62,6 @@ fn run(args: &[String]) -> Result<bool, Box<dyn std::error::Error>> {
 
 const USAGE: &str = "it takes --kind none|junk|hellos|proven|replays|peers|mixed, --clients N, --rate DATAGRAMS_PER_SECOND, --seconds N, \
                      --server-core N, --load-core N and --out FILE";
-
-/// Of the sources, where they stand under git.
-fn commit() -> Option<String> {
-    let told = std::process::Command::new("git").args(["rev-parse", "HEAD"]).output().ok()?;
-    told.status.success().then(|| String::from_utf8_lossy(&told.stdout).trim().to_owned())
-}
 
 #[expect(clippy::disallowed_methods, reason = "the edge, where time comes in")]
 fn now() -> Instant {

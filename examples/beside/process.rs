@@ -1,9 +1,11 @@
 //! A process beside this one: what it says, line by line. It ends when this is dropped.
 
+#![allow(dead_code, reason = "each of the programs that share this needs a part of it")]
+
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::Duration;
 
 /// Longer than anything here takes.
@@ -49,6 +51,20 @@ impl Process {
         }
     }
 
+    /// The next line that it has said, if there is one. `Err` when it has ended and all is read.
+    pub(crate) fn said(&mut self) -> Result<Option<String>, ()> {
+        match self.lines.try_recv() {
+            Ok(line) => Ok(Some(line)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(()),
+        }
+    }
+
+    /// How many files and sockets it has open.
+    pub(crate) fn open_files(&self) -> Option<usize> {
+        Some(std::fs::read_dir(format!("/proc/{}/fd", self.id())).ok()?.count())
+    }
+
     /// Sends it a signal, by name.
     pub(crate) fn signal(&self, name: &str) -> Result<(), String> {
         let status = Command::new("kill").args([format!("-{name}"), self.id().to_string()]).status();
@@ -87,4 +103,10 @@ pub(crate) fn socket_drops(port: u16) -> Option<u64> {
         line.split_whitespace().nth(1).is_some_and(|local| local.ends_with(&format!(":{port:04X}")))
     };
     table.lines().find(is_ours)?.split_whitespace().last()?.parse().ok()
+}
+
+/// The commit of the sources, where they stand under git.
+pub(crate) fn commit() -> Option<String> {
+    let told = Command::new("git").args(["rev-parse", "HEAD"]).output().ok()?;
+    told.status.success().then(|| String::from_utf8_lossy(&told.stdout).trim().to_owned())
 }

@@ -1,0 +1,60 @@
+//! Does it stay as it is? `cargo run --release --example soak -- --minutes 60 --out soak.json` has a thousand clients play
+//! through the relay with a bad network in it, of which some come, go and crash all the time, and looks whether memory and
+//! open files stay flat, whether any client knows anything wrong, and whether anything logs an error.
+
+mod play;
+#[path = "../beside/process.rs"]
+mod process;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use play::Plan;
+
+/// The processes beside it are this program: it plays `tickcast` where its first argument is a command of that.
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.first().is_some_and(|arg| ["serve", "bots", "impair"].contains(&arg.as_str())) {
+        return tickcast::cli::Cli::read().run();
+    }
+    match run(&args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<bool, Box<dyn std::error::Error>> {
+    let mut plan = Plan { program: std::env::current_exe()?, clients: 1_000, minutes: 60, loss: 0.05 };
+    let mut out = None;
+    for pair in args.chunks(2) {
+        match pair {
+            [flag, value] if flag == "--clients" => plan.clients = value.parse()?,
+            [flag, value] if flag == "--minutes" => plan.minutes = value.parse()?,
+            [flag, value] if flag == "--loss" => plan.loss = value.parse()?,
+            [flag, value] if flag == "--out" => out = Some(value),
+            _ => return Err("it takes --clients N, --minutes N, --loss SHARE and --out FILE".into()),
+        }
+    }
+    let report = play::play(&plan, process::commit())?;
+    let text = serde_json::to_string_pretty(&report)?;
+    println!("{text}");
+    if let Some(file) = out {
+        std::fs::write(file, text + "\n")?;
+    }
+    Ok(report.pass)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the edge, where time comes in")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Until the next look.
+#[expect(clippy::disallowed_methods, reason = "the edge: who looks now and then waits meanwhile")]
+fn rest(time: Duration) {
+    std::thread::sleep(time);
+}
