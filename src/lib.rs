@@ -21,4 +21,4 @@ pub mod wire;
 pub mod world;
 
 pub use config::{Config, TickRate, TicketConfig};
-pub use net::{Positions, ServeError, TickServer, TicketKeyring};
+pub use net::{HttpThread, Observer, Positions, ServeError, TickServer, TicketKeyring};

@@ -1,7 +1,7 @@
 //! `tickcast serve`: the settings, and the server with its signals.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -13,7 +13,7 @@ use super::running::{self, LogFormat};
 use super::tickets;
 use super::values::{ClientIds, Span, World};
 use crate::config::{Config, TickRate, TicketConfig};
-use crate::net::{ServeError, TickServer, TicketKeyring};
+use crate::net::{HttpThread, ServeError, TickServer, TicketKeyring};
 
 /// Where the server listens unless told otherwise: on this machine alone.
 const BIND: &str = "127.0.0.1:12345";
@@ -85,6 +85,10 @@ pub(super) struct ServeArgs {
     /// forgotten]
     #[arg(long, env = "TICKCAST_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Answer HTTP here: GET /metrics for Prometheus, /live, /ready, /peers; for whoever reaches the address, without
+    /// authentication [default: no HTTP]
+    #[arg(long, env = "TICKCAST_HTTP", value_name = "ADDR:PORT")]
+    http: Option<SocketAddr>,
     /// What to log: error, warn, info, debug, trace, or a filter as in RUST_LOG [default: RUST_LOG, or info]
     #[arg(long, env = "TICKCAST_LOG_LEVEL", value_name = "LEVEL")]
     log_level: Option<String>,
@@ -108,6 +112,7 @@ pub(super) fn run(args: ServeArgs) -> Result<(), CommandError> {
     running::start_log(args.log_level.as_deref(), args.log_format)?;
     let bind = args.bind.map_or_else(|| BIND.parse(), Ok)?;
     let json = args.json.unwrap_or(false);
+    let http = args.http.map(http_listener).transpose()?;
     let key_file = args.ticket_key.clone();
     let tickets = key_file.as_deref().map(|path| tickets_of(path, args.ticket_server.clone())).transpose()?;
     let config = Config { tickets, ..config_of(args) };
@@ -121,6 +126,8 @@ pub(super) fn run(args: ServeArgs) -> Result<(), CommandError> {
             ServeError::Store(error) => format!("--data: {error}"),
             other => other.to_string(),
         })?;
+        let _answers_until_the_end =
+            http.map(|http| HttpThread::start(http, server.observer())).transpose()?;
         let (statistics, keyring) = (server.statistics(), server.ticket_keyring());
         let status = tokio::select! {
             status = signals.serve(statistics, |shutdown| server.run_until(shutdown)) => status?,
@@ -153,6 +160,11 @@ async fn rotate_keys(
             Err(error) => warn!(%error, "the keys of tickets stay as they are"),
         }
     }
+}
+
+/// Before the server starts, so that a port that is taken stops it before it plays.
+fn http_listener(addr: SocketAddr) -> Result<TcpListener, CommandError> {
+    TcpListener::bind(addr).map_err(|error| format!("cannot listen on --http {addr}: {error}").into())
 }
 
 /// The settings with those of the file in the places that flags and environment leave open.
@@ -191,6 +203,7 @@ impl ServeArgs {
             ticket_key: self.ticket_key.or(file.ticket_key),
             ticket_server: self.ticket_server.or(file.ticket_server),
             data: self.data.or(file.data),
+            http: self.http.or(file.http),
             log_level: self.log_level.or(file.log_level),
             log_format: self.log_format.or(file.log_format),
             pin: self.pin.or(file.pin),

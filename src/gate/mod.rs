@@ -8,6 +8,7 @@ mod budget;
 mod drops;
 #[cfg(tickcast_loom)]
 mod model;
+mod peer;
 mod proof;
 #[cfg(all(test, tickcast_loom))]
 mod races;
@@ -22,14 +23,15 @@ use tracing::debug;
 
 pub use address::PeerAddr;
 pub use drops::{DropReason, Drops};
+pub use peer::{PeerView, PeersPage};
 
 use crate::config::Config;
 use crate::seal::Opener;
 use crate::secret::Secret;
 use crate::wire::{
-    self, Ack, Challenge, FromClient, FromServer, HELLO_BYTES, Hello, LEAVE_BYTES, Leave, MOVE_BYTES, Move,
-    PROTOCOL_VERSION, Position, Proof, REFUSAL_BYTES, Refusal, RefusalReason, SEALED_EXTRA_BYTES,
-    TICKET_HELLO_BYTES,
+    self, Ack, Challenge, Encoding, FromClient, FromServer, HELLO_BYTES, Hello, LEAVE_BYTES, Leave,
+    MOVE_BYTES, Move, PROTOCOL_VERSION, Position, Proof, REFUSAL_BYTES, Refusal, RefusalReason,
+    SEALED_EXTRA_BYTES, TICKET_HELLO_BYTES, Tick,
 };
 pub(crate) use budget::Account;
 use budget::Budget;
@@ -107,12 +109,13 @@ pub(crate) struct Identity {
     pub(crate) key: PeerKey,
     pub(crate) session: u64,
     pub(crate) client_id: u32,
+    pub(crate) encoding: Encoding,
 }
 
 /// Shared by whoever receives datagrams, the tick, and whoever reports; every method takes `&self`.
 ///
 /// - For receivers: [`Gate::receive`] with every datagram; send the [`Reply`] if there is one.
-/// - For reports: [`Gate::drops`], [`Gate::peers`], [`Gate::queued`].
+/// - For reports: [`Gate::drops`], [`Gate::peers`], [`Gate::peers_page`], [`Gate::queued`].
 /// - For tickets: [`Gate::set_unix_seconds`], about once a second, and [`Gate::set_ticket_keys`].
 /// - The tick takes the commands out, and says who plays at which address.
 #[derive(Debug)]
@@ -144,7 +147,7 @@ impl Gate {
             stranger_places: AtomicUsize::new(config.joins_per_tick()),
             stranger_places_max: config.joins_per_tick(),
             prover: Prover::new(secret.derive("proof of address")),
-            peers: PeerTable::new(secret.derive("peer table").hash_state()),
+            peers: PeerTable::new(secret.derive("peer table").hash_state(), config.max_peers),
             queue: ArrayQueue::new(config.queue_places()),
             drops: Drops::default(),
             sampler: Sampler::default(),
@@ -184,6 +187,17 @@ impl Gate {
     /// How many commands wait for the tick.
     pub fn queued(&self) -> usize {
         self.queue.len()
+    }
+
+    /// How many commands may wait for the tick.
+    pub fn queue_places(&self) -> usize {
+        self.queue.capacity()
+    }
+
+    /// At most `limit` peers with client ids above `after`, or from the lowest on, in the order of their client ids. Time
+    /// goes by while it looks: who comes or goes meanwhile may be in it or not.
+    pub fn peers_page(&self, now: Instant, after: Option<u32>, limit: usize) -> PeersPage {
+        peer::page(&self.peers, self.age(now), after, limit)
     }
 
     /// How long the server has been there: what proofs of address count by.
@@ -270,6 +284,8 @@ impl Gate {
             return Err(DropReason::Rate);
         }
         entry.newest = step.sequence;
+        entry.heard = age;
+        entry.acknowledged = step.ack.newest;
         Ok(entry.key)
     }
 
@@ -366,8 +382,11 @@ impl Gate {
         opener: Option<Box<Opener>>,
     ) {
         let account = account.unwrap_or_else(|| self.budget.open(self.age(now)));
-        let Identity { key, session, client_id } = identity;
-        self.peers.insert(addr, Entry { key, session, client_id, newest: 0, account, opener });
+        let Identity { key, session, client_id, encoding } = identity;
+        let (heard, acknowledged) = (self.age(now), Tick(0));
+        let entry =
+            Entry { key, session, client_id, encoding, newest: 0, heard, acknowledged, account, opener };
+        self.peers.insert(addr, entry);
     }
 
     pub(crate) fn remove(&self, addr: PeerAddr) {

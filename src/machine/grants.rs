@@ -95,6 +95,29 @@ pub fn prioritise(_priority: u8) -> Result<(), PriorityError> {
     Err(PriorityError("it has no such priority".into()))
 }
 
+/// The place of a thread that gives way, on the scale of `thread_priority` from 0, which is nice 19, to 99, nice -20: it is
+/// nice 10, and beside an ordinary thread gets a tenth of the core, so that what it holds is never held for long.
+#[cfg(target_os = "linux")]
+const GIVEN_WAY: u8 = 22;
+
+/// Lets other threads of ordinary priority run before this one, as `nice -n 10` does. Where the system does not, it stays
+/// as it is.
+pub(crate) fn give_way() {
+    #[cfg(target_os = "linux")]
+    {
+        use thread_priority::unix::{
+            NormalThreadSchedulePolicy, ScheduleParams, ThreadSchedulePolicy, set_thread_priority_and_policy,
+            thread_native_id,
+        };
+        let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
+        let place = ScheduleParams { sched_priority: GIVEN_WAY.into() };
+        let priority = thread_priority::ThreadPriority::from_posix(place);
+        if let Err(error) = set_thread_priority_and_policy(thread_native_id(), priority, policy) {
+            tracing::debug!(?error, "a thread does not give way to others");
+        }
+    }
+}
+
 /// [`super::sleep`] ends at its time in this thread, not up to 50 us later, where the system can do that. Waiting for a
 /// socket has a slack of its own.
 pub(crate) fn make_sleeps_precise() {
@@ -155,6 +178,22 @@ mod tests {
                 assert!(is_as_before && error.to_string().contains("CAP_SYS_NICE"), "{error}");
             }
         }
+    }
+
+    #[test]
+    fn who_gives_way_is_behind_the_others_and_they_stay_where_they_are() {
+        let nice = || {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("it is told");
+            let behind_name = stat.rsplit_once(')').expect("the name is in brackets").1;
+            behind_name.split_whitespace().nth(16).expect("proc(5)").parse::<i32>().expect("a number")
+        };
+        let before = nice();
+        let given_way = std::thread::spawn(move || {
+            give_way();
+            nice()
+        });
+        assert_eq!(given_way.join().expect("it ends well"), before.max(10));
+        assert_eq!(nice(), before);
     }
 
     #[test]

@@ -3,12 +3,14 @@
 //! The edge below every room that touches the outside: the clock, this process's time and cores, and how its threads
 //! are scheduled. What a system does not know is `None` or a refusal in words, never a panic.
 
+mod counts;
 mod grants;
 
 use std::time::{Duration, Instant};
 
+pub(crate) use counts::{resident_bytes, socket_drops, socket_number};
 pub use grants::{PinError, PriorityError, cores, pin, prioritise};
-pub(crate) use grants::{allow_files, make_sleeps_precise};
+pub(crate) use grants::{allow_files, give_way, make_sleeps_precise};
 
 /// The time, at the edge of the program; from here on it is an argument.
 #[expect(clippy::disallowed_methods, reason = "the edge, where time comes in")]

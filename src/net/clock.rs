@@ -23,6 +23,11 @@ impl TickClock {
         self.start + Duration::from_nanos(u64::try_from(since_start).unwrap_or(u64::MAX))
     }
 
+    /// How long it has been since the start.
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.start)
+    }
+
     /// The tick to do after `done`: the next, or, where its whole period has gone by already, the one whose
     /// period it is `now`. So a stall skips ticks and is followed by no burst.
     pub(super) fn next(&self, done: Tick, now: Instant) -> Tick {

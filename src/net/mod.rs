@@ -1,7 +1,10 @@
 //! Everything that touches the outside: the socket, the clock, the tick's thread, and the library's async face.
 
+mod board;
 mod clock;
 mod floor;
+mod http;
+mod observer;
 mod pace;
 mod receiver;
 mod socket;
@@ -21,6 +24,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
 pub use floor::{FLOOR_BYTES, Floor, FloorConfig};
+pub use http::HttpThread;
+pub use observer::{Observer, Trouble};
 pub use statistics::{Statistics, StatisticsAnswer, StatisticsAsker};
 pub use status::{Spread, Status, Traffic};
 
@@ -32,6 +37,7 @@ use crate::secret::Secret;
 use crate::server::Server;
 use crate::store::{Store, StoreError};
 use crate::wire::{Player, Tick};
+use board::{Board, Ending};
 use receiver::Receiver;
 use socket::Bound;
 use tick_thread::{Onlookers, TickThread};
@@ -78,7 +84,7 @@ pub enum ServeError {
 ///
 /// - Start it: [`TickServer::bind`], or [`TickServer::start`] on a socket of yours.
 /// - Look while it runs: [`TickServer::status`], [`TickServer::watch`], [`TickServer::drops`],
-///   [`TickServer::positions`], [`TickServer::statistics`]. None of them makes the tick wait.
+///   [`TickServer::positions`], [`TickServer::statistics`], [`TickServer::observer`]. None of them makes the tick wait.
 /// - Rotate the keys of tickets: [`TickServer::ticket_keyring`].
 /// - Stop it: [`TickServer::run_until`] your shutdown, or drop it; then the thread and its socket live on until it
 ///   has told every peer, up to 200 ms, and then with [`Config::data`] until all is written, up to 5 s.
@@ -89,6 +95,7 @@ pub struct TickServer {
     stop: Arc<AtomicBool>,
     requests: mpsc::Sender<PositionsRequest>,
     statistics: StatisticsAsker,
+    observer: Observer,
     watched: watch::Receiver<Status>,
     ended: oneshot::Receiver<Status>,
 }
@@ -117,12 +124,18 @@ impl TickServer {
         let store = open_store(&mut server)?;
         let gate = Arc::clone(server.gate());
         gate.set_unix_seconds(machine::unix_seconds());
+        let (board, stop) = (Arc::new(Board::new()), Arc::<AtomicBool>::default());
+        let observer = Observer::new(&server, &udp, &board, &stop, started);
         let bound = Bound::new(udp)?;
-        let stop = Arc::new(AtomicBool::new(false));
         let (requests, positions_asked) = mpsc::channel(REQUESTS_MAX);
         let (statistics, statistics_asked) = StatisticsAsker::new();
         let (watching, watched) = watch::channel(Status::default());
-        let onlookers = Onlookers { positions: positions_asked, statistics: statistics_asked, watching };
+        let onlookers = Onlookers {
+            positions: positions_asked,
+            statistics: statistics_asked,
+            watching,
+            board: Arc::clone(&board),
+        };
         let (ending, ended) = oneshot::channel();
         let tick_rate_hz = (server.config().tick_rate.hz() * 1000.0).round() / 1000.0;
         let stopped = Arc::clone(&stop);
@@ -133,6 +146,7 @@ impl TickServer {
         let worker = worker.transpose().map_err(ServeError::Worker)?;
         let (granting, granted) = std::sync::mpsc::sync_channel(1);
         std::thread::Builder::new().name("tick".into()).spawn(move || {
+            let _said_at_its_end = Ending(board);
             let asked_for = priority.map_or(Ok(()), machine::prioritise);
             let is_granted = asked_for.is_ok();
             let _starter_waits = granting.send(asked_for);
@@ -150,7 +164,7 @@ impl TickServer {
                  is said: see --ticket-key"
             );
         }
-        Ok(Self { local_addr, gate, stop, requests, statistics, watched, ended })
+        Ok(Self { local_addr, gate, stop, requests, statistics, observer, watched, ended })
     }
 
     /// The address that it listens on.
@@ -191,6 +205,11 @@ impl TickServer {
     /// Replaces the keys of tickets, also while [`TickServer::run_until`] has the server.
     pub fn ticket_keyring(&self) -> TicketKeyring {
         TicketKeyring(Arc::clone(&self.gate))
+    }
+
+    /// Looks at it from anywhere, also while [`TickServer::run_until`] has the server, and after it has ended.
+    pub fn observer(&self) -> Observer {
+        self.observer.clone()
     }
 
     /// Serves until `shutdown` is done, then tells every peer and stops. Gives where the server stood at last.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, error};
 
+use super::board::Board;
 use super::clock::{Alarm, TickClock};
 use super::pace::Pace;
 use super::receiver::{DRAIN_EVERY, DRAIN_MAX, Receiver};
@@ -50,6 +51,8 @@ pub(super) struct Onlookers {
     pub(super) statistics: mpsc::Receiver<StatisticsRequest>,
     /// Want to know where it stands after every tick.
     pub(super) watching: watch::Sender<Status>,
+    /// Look whenever they like.
+    pub(super) board: Arc<Board>,
 }
 
 /// Owns the core and the socket, and runs until it is told to stop.
@@ -177,6 +180,7 @@ impl TickThread {
         self.server.on_worked(worked);
         self.status.report = *self.server.report();
         self.note_traffic();
+        self.tell_board(done, late, worked);
         self.answer_statistics(done);
         if done >= self.next_summary {
             self.summarise(done);
@@ -241,6 +245,13 @@ impl TickThread {
         }
     }
 
+    /// What others read at any time.
+    fn tell_board(&self, done: Instant, late: Duration, worked: Duration) {
+        let (board, period) = (&self.onlookers.board, self.server.config().tick_rate.period());
+        board.write(&self.status, self.server.ack_ages());
+        board.note_tick(self.clock.age(done), late, worked, period);
+    }
+
     fn answer_requests(&mut self, tick: Tick) {
         let mut positions = None;
         while let Ok(request) = self.onlookers.positions.try_recv() {
@@ -302,6 +313,7 @@ impl TickThread {
         }
         self.summarise(now());
         self.onlookers.watching.send_replace(self.status);
+        self.onlookers.board.write(&self.status, self.server.ack_ages());
         self.answer_statistics(now());
     }
 }

@@ -119,7 +119,7 @@ impl Server {
         let session = peer.session;
         let opener = credential.map(|credential| self.seal(&mut peer, credential));
         let key = self.peers.insert(peer);
-        let identity = Identity { key, session, client_id: join.client_id };
+        let identity = Identity { key, session, client_id: join.client_id, encoding };
         self.gate.admit(self.now, join.from, identity, account, opener);
         self.report.totals.joined += 1;
         self.welcome(key);

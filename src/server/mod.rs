@@ -3,6 +3,7 @@
 //! The core: it joins gate, world and snapshot, takes time and bytes as arguments and gives bytes. It never
 //! asks for the time and never does I/O.
 
+mod ack_ages;
 mod admission;
 mod batch;
 mod ended;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+pub(crate) use ack_ages::{ACK_AGE_BOUNDS, AckAges};
 pub use batch::Batch;
 pub use memory::Changes;
 
@@ -107,6 +109,7 @@ pub struct Server {
     silent: Vec<PeerKey>,
     now: Instant,
     report: Report,
+    ack_ages: AckAges,
 }
 
 impl Server {
@@ -142,6 +145,7 @@ impl Server {
             silent: Vec::new(),
             now,
             report: Report::default(),
+            ack_ages: AckAges::default(),
             config,
         })
     }
@@ -240,6 +244,11 @@ impl Server {
         &self.report
     }
 
+    /// How old what peers acknowledged was.
+    pub(crate) fn ack_ages(&self) -> &AckAges {
+        &self.ack_ages
+    }
+
     /// Every player that stands in the world.
     pub fn players(&self) -> impl Iterator<Item = Player> {
         self.world.standing().map(|(_, player)| player)
@@ -299,6 +308,7 @@ impl Server {
         peer.session_before = None;
         peer.has_spoken = true;
         peer.snapshots.on_ack(step.ack);
+        self.ack_ages.note(self.report.tick, step.ack);
         let is_new =
             self.world.place(peer.player, step.at, step.state).map_err(|_| DropReason::OutsideWorld)?;
         if is_new && let Some(memory) = &mut self.memory {

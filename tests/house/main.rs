@@ -63,11 +63,14 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("toml", &["src/cli/"]),
     ("humantime", &["src/cli/"]),
     ("tokio", &["src/net/", "src/cli/"]),
+    ("hyper", &["src/net/http/"]),
+    ("hyper_util", &["src/net/http/"]),
+    ("prometheus_client", &["src/net/http/"]),
     ("rand", &["src/net/", "src/path/", "src/sim/", "src/load/", "src/cli/"]),
     ("mio", &["src/load/"]),
     ("redb", &["src/store/"]),
     ("hdrhistogram", &["src/net/", "src/load/"]),
-    ("serde_json", &["src/cli/", "src/load/"]),
+    ("serde_json", &["src/cli/", "src/load/", "src/net/http/"]),
     ("tracing_subscriber", &["src/cli/"]),
 ];
 

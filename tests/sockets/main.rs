@@ -6,7 +6,9 @@
 mod capacity;
 mod commands;
 mod crowd;
+mod exposition;
 mod hostile;
+mod http;
 mod impair;
 mod lesson;
 mod library;
@@ -16,3 +18,4 @@ mod served;
 mod statistics;
 mod store;
 mod tickets;
+mod watching;

@@ -30,12 +30,23 @@ impl Served {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        let mut log = BufReader::new(process.stderr.take().expect("piped"));
-        let mut lines = log.by_ref().lines().map_while(Result::ok);
-        let line = lines.find(|line| line.contains("listening")).expect("it says that it listens");
+        let log = BufReader::new(process.stderr.take().expect("piped"));
+        let mut served = Self { process, addr: String::new(), log };
+        served.addr = served.next_addr();
+        served
+    }
+
+    /// The address of the next line of the log in which it says that it listens.
+    pub(crate) fn next_addr(&mut self) -> String {
+        let line = self.next_line("listening");
         let line: serde_json::Value = serde_json::from_str(&line).expect("one object a line");
-        let addr = line["fields"]["addr"].as_str().expect("with the address").to_owned();
-        Self { process, addr, log }
+        line["fields"]["addr"].as_str().expect("with the address").to_owned()
+    }
+
+    /// The next line of the log that says `what`.
+    pub(crate) fn next_line(&mut self, what: &str) -> String {
+        let mut lines = self.log.by_ref().lines().map_while(Result::ok);
+        lines.find(|line| line.contains(what)).unwrap_or_else(|| panic!("it never says: {what}"))
     }
 }
 
