@@ -53,12 +53,15 @@ numbers! {
     receive_errors,
     sent,
     send_failed,
+    store_commits,
+    store_failures,
+    store_lag_ms,
 }
 
 impl From<&Status> for Numbers {
     fn from(status: &Status) -> Self {
         let (report, traffic) = (&status.report, &status.traffic);
-        let totals = &report.totals;
+        let (totals, store) = (&report.totals, status.store.unwrap_or_default());
         Self {
             tick: report.tick.0,
             peers: report.peers as u64,
@@ -77,6 +80,9 @@ impl From<&Status> for Numbers {
             receive_errors: traffic.receive_errors,
             sent: traffic.sent,
             send_failed: traffic.send_failed,
+            store_commits: store.commits,
+            store_failures: store.failures,
+            store_lag_ms: store.lag_ms,
         }
     }
 }

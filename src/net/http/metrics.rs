@@ -38,6 +38,8 @@ const COUNTERS: &[Row] = &[
     ("tickcast_receive_errors", "Errors of receiving", |n| n.receive_errors),
     ("tickcast_sent_datagrams", "Datagrams that the system took to send", |n| n.sent),
     ("tickcast_send_failed_datagrams", "Datagrams that the system did not take to send", |n| n.send_failed),
+    ("tickcast_store_commits", "Commits to the store of --data", |n| n.store_commits),
+    ("tickcast_store_failures", "Commits that failed, and were tried again", |n| n.store_failures),
 ];
 
 /// What comes and goes.
@@ -68,6 +70,8 @@ impl Collector for Scrape {
         COUNTERS.iter().try_for_each(|(name, help, of)| counter(out, name, help, of(&numbers)))?;
         GAUGES.iter().try_for_each(|(name, help, of)| gauge(out, name, help, of(&numbers) as f64))?;
         own_gauges(out, observer)?;
+        let (lag, help) = (numbers.store_lag_ms as f64 / 1e3, "Age of the oldest change that is not on disk");
+        gauge(out, "tickcast_store_lag_seconds", help, lag)?;
         dropped(out, observer)?;
         histograms(out, observer)?;
         process(out)
