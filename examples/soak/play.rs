@@ -113,7 +113,12 @@ impl Seen {
     /// ended.
     fn read(&mut self, process: &mut Process) -> Result<Option<Value>, ()> {
         let mut figures = None;
-        while let Some(line) = process.said()? {
+        loop {
+            let line = match process.said() {
+                Ok(Some(line)) => line,
+                Ok(None) => return Ok(figures),
+                Err(()) => return figures.map(Some).ok_or(()),
+            };
             if line.contains("ERROR") && self.errors.len() < ERRORS_TOLD_MAX {
                 self.errors.push(line.clone());
             }
@@ -125,7 +130,6 @@ impl Seen {
                 figures = Some(value);
             }
         }
-        Ok(figures)
     }
 }
 
