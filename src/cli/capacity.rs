@@ -51,6 +51,9 @@ pub(super) struct CapacityArgs {
     #[arg(long, env = "TICKCAST_ENCODING", value_name = "ENCODING", default_value = "compact",
           value_parser = PossibleValuesParser::new(["compact", "plain"]).map(encoding_named))]
     encoding: Encoding,
+    /// Seal everything, with tickets that the bots make with the first key of this file
+    #[arg(long, env = "TICKCAST_TICKET_KEY", value_name = "FILE")]
+    ticket_key: Option<PathBuf>,
     /// Hold each step against `tickcast floor` too, by turns, with datagrams of the same size
     #[arg(long, env = "TICKCAST_FLOOR", value_parser = BoolishValueParser::new())]
     floor: bool,
@@ -69,6 +72,9 @@ pub(super) struct CapacityArgs {
     /// Draw them into this file, as SVG
     #[arg(long, env = "TICKCAST_SVG_FILE", value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Start the servers with these flags besides, such as `-- --send-spread 50`
+    #[arg(last = true, value_name = "SERVE FLAGS")]
+    serve: Vec<String>,
 }
 
 /// Measures until done, or until a signal ends it. Rows are printed as they are found.
@@ -120,6 +126,8 @@ fn config_of(args: &CapacityArgs, cores: &[usize]) -> Result<CapacityConfig, Com
         encoding: args.encoding,
         server_core,
         bots_core,
+        ticket_key: args.ticket_key.clone(),
+        serve_args: args.serve.clone(),
         floor: args.floor,
         runs: args.runs.unwrap_or(if args.floor { 3 } else { 1 }),
     })
@@ -232,6 +240,10 @@ mod tests {
         let config = config_of(&args, &[0, 1]).expect("a program");
         assert_eq!(config.rates, [30.0, 59.94, 128.0]);
         assert_eq!((config.from, config.to, config.runs), (8, 16, 3));
+        let args = parsed("--to 2000 --ticket-key keys -- --send-spread 50").expect("within bounds");
+        let config = config_of(&args, &[0, 1]).expect("a program");
+        assert_eq!(config.serve_args, ["--send-spread", "50"]);
+        assert_eq!(config.ticket_key, Some("keys".into()));
         let config = config_of(&parsed("").expect("nothing is required"), &[3]).expect("a program");
         assert_eq!((config.rates, config.runs, config.server_core), (vec![30.0], 1, None));
     }

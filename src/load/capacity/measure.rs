@@ -119,7 +119,11 @@ impl Plan<'_> {
         let mut args = match self.against {
             Against::Server => {
                 let peers = self.clients.max(crate::config::Config::default().max_peers);
-                vec!["serve".into(), "--bind=127.0.0.1:0".into(), format!("--max-peers={peers}")]
+                let mut args =
+                    vec!["serve".into(), "--bind=127.0.0.1:0".into(), format!("--max-peers={peers}")];
+                args.extend(self.ticket_args());
+                args.extend(self.config.serve_args.iter().cloned());
+                args
             }
             Against::Floor(bytes) => {
                 vec!["floor".into(), "--port=0".into(), format!("--datagram-bytes={bytes}")]
@@ -131,6 +135,11 @@ impl Plan<'_> {
         args
     }
 
+    /// For server and bots alike.
+    fn ticket_args(&self) -> Option<String> {
+        self.config.ticket_key.as_ref().map(|file| format!("--ticket-key={}", file.display()))
+    }
+
     fn bots_args(&self, server: SocketAddr) -> Vec<String> {
         let config = self.config;
         let encoding = if config.encoding == Encoding::Plain { "plain" } else { "compact" };
@@ -139,6 +148,9 @@ impl Plan<'_> {
         args.extend([format!("--clients={}", self.clients), format!("--rate={}", self.rate_hz)]);
         args.extend([in_ms("duration", config.duration), in_ms("warmup", config.warmup)]);
         args.extend([format!("--encoding={encoding}"), format!("--decoders={decoders}")]);
+        if self.against == Against::Server {
+            args.extend(self.ticket_args());
+        }
         args.extend(["--json".into(), "--stages".into()]);
         args.extend(config.bots_core.map(|core| format!("--pin={core}")));
         args

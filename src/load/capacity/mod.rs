@@ -57,6 +57,10 @@ pub struct CapacityConfig {
     pub server_core: Option<usize>,
     /// The core that bots are kept on, if any.
     pub bots_core: Option<usize>,
+    /// The file of keys that servers take tickets of, and bots make theirs with. `None`: nothing is sealed.
+    pub ticket_key: Option<PathBuf>,
+    /// What servers are started with besides, as flags of `tickcast serve`.
+    pub serve_args: Vec<String>,
     /// Whether each step is held against the floor, by turns.
     pub floor: bool,
     /// How often each step is run; medians count. At least 1.
@@ -72,6 +76,10 @@ pub struct CapacityReport {
     pub machine: Machine,
     /// How the clients wanted their snapshots.
     pub encoding: Encoding,
+    /// Whether all was sealed.
+    pub sealed: bool,
+    /// What the servers were started with besides.
+    pub serve_args: Vec<String>,
     /// The time over which a run counts, in seconds.
     pub duration_s: f64,
     /// How often each step was run.
@@ -163,6 +171,8 @@ pub fn run(
             bots_core: config.bots_core,
         },
         encoding: config.encoding,
+        sealed: config.ticket_key.is_some(),
+        serve_args: config.serve_args.clone(),
         duration_s: config.duration.as_secs_f64(),
         runs: config.runs,
         rates: rates?,

@@ -239,6 +239,8 @@ mod tests {
             version: "9",
             machine,
             encoding: Encoding::Compact,
+            sealed: false,
+            serve_args: Vec::new(),
             duration_s: 1.0,
             runs: 1,
             rates: vec![search],
