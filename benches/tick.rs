@@ -123,7 +123,8 @@ impl Room {
 }
 
 fn addr(id: u32) -> PeerAddr {
-    let remote = SocketAddr::from(([127, 0, 0, (id / 50_000) as u8], (1_000 + id % 50_000) as u16));
+    // In many prefixes: one alone is let in at a rate.
+    let remote = SocketAddr::from(([10, 0, (id >> 7) as u8, id as u8 & 127], (1_000 + id % 50_000) as u16));
     PeerAddr::udp(remote, None).expect("a good address")
 }
 
