@@ -19,8 +19,9 @@ use tickcast::wire::{
 criterion_group!(benches, tick, receive, codec);
 criterion_main!(benches);
 
-/// Where the parts of an encoded move stand that change from one to the next.
 const FIRST_PORT: u16 = 1_000;
+
+/// Where the parts of an encoded move stand that change from one to the next.
 const SEQUENCE_AT: Range<usize> = 16..20;
 const X_AT: Range<usize> = 20..24;
 const ACK_NEWEST_AT: Range<usize> = 32..40;
