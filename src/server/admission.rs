@@ -1,6 +1,7 @@
 //! Who plays: admits, refuses, and hands a player over to the address that its client is at now.
 
 use super::Server;
+use super::ended::is_good;
 use super::peers::{Peer, Snapshots};
 use super::{Batch, say_closed};
 use crate::gate::{Credential, DropReason, Identity, Join, PeerKey, Step};
@@ -28,6 +29,9 @@ impl Server {
         match self.peer_at(join) {
             Some(peer) if is_repeated(join, peer) => self.welcome_again(join),
             _ if self.is_stale(join) => self.gate.count(DropReason::StaleHello),
+            _ if credential.is_some() && self.has_waited_too_long(join) => {
+                self.gate.count(DropReason::ProofExpired);
+            }
             _ => match self.check(join, credential) {
                 Ok(()) => _ = self.admit(join, credential),
                 Err(no) => self.refuse(join, &no),
@@ -56,6 +60,11 @@ impl Server {
         let holder = self.peers.by_client(join.client_id).and_then(|key| self.peers.get(key));
         let is_before = |peer: &Peer| join.proven_ms < peer.proven_ms + u64::from(peer.sealer.is_some());
         self.peer_at(join).into_iter().chain(holder).any(is_before) || self.ended.is_stale(join)
+    }
+
+    /// Whether the proof has grown too old on its way from the gate: sessions that have ended are remembered no longer.
+    fn has_waited_too_long(&self, join: &Join) -> bool {
+        !is_good(self.gate.age(self.now), join.proven_ms)
     }
 
     fn peer_at(&self, join: &Join) -> Option<&Peer> {
@@ -159,6 +168,8 @@ impl Server {
         if let Some(key) = self.gate.key_at(join.from) {
             if let Some(peer) = self.peers.get_mut(key) {
                 peer.heard = self.now;
+                // This hello is used up too, if it is another than the first.
+                peer.proven_ms = peer.proven_ms.max(join.proven_ms);
             }
             self.welcome(key);
         }

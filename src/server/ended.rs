@@ -46,6 +46,6 @@ impl Ended {
 }
 
 /// Whether a hello that was proven then may still be said.
-fn is_good(age: Duration, proven_ms: u64) -> bool {
+pub(super) fn is_good(age: Duration, proven_ms: u64) -> bool {
     age <= Duration::from_millis(proven_ms) + PROOF_LIFETIME + Duration::from_millis(1)
 }

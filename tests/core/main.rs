@@ -15,5 +15,6 @@ mod properties;
 mod remembering;
 mod sealed;
 mod showing;
+mod stealing;
 mod vault;
 mod views;
