@@ -199,17 +199,23 @@ impl Client {
 
     /// Says hello anew, with the session that it has, if any: after a refusal, a close, or a change of address.
     pub fn rejoin(&mut self, now: Instant) {
-        self.nonces_drawn += 1;
-        self.hello.nonce = self.nonces.number(self.nonces_drawn);
+        self.begin_hello();
         self.hello.session = self.welcome.map_or(0, |welcome| welcome.session);
-        self.hello.proof = Proof::NONE;
         self.next_hello = now;
         self.phase = Phase::Joining;
+    }
+
+    fn begin_hello(&mut self) {
+        self.nonces_drawn += 1;
+        self.hello.nonce = self.nonces.number(self.nonces_drawn);
+        self.hello.proof = Proof::NONE;
     }
 
     /// From the next hello on it shows this pass: the one before may expire, or its key be taken away.
     pub fn set_pass(&mut self, pass: Pass) {
         self.config.pass = Some(pass);
+        // The server may have answered the hello by the pass before, and answers it so again.
+        self.begin_hello();
     }
 
     /// Takes in one datagram. What is not for this client changes nothing and is counted.
