@@ -70,10 +70,13 @@ impl Strangers {
     }
 
     /// Charges the stranger at `from`, who has proven that it is there, for a hello. False if there were too many, of it or
-    /// of its neighbours.
+    /// of its neighbours. Hellos that are too many for the prefix charge no address: addresses share their accounts with
+    /// others, from anywhere.
     pub(super) fn may_ask(&self, age: Duration, from: PeerAddr) -> bool {
-        self.proven_of_address.charge(age, self.hash_state.hash_one(from))
+        let address = self.hash_state.hash_one(from);
+        self.proven_of_address.has_left(age, address)
             && self.proven_of_prefix.charge(age, self.hash_state.hash_one(from.prefix()))
+            && self.proven_of_address.charge(age, address)
     }
 
     /// Whether a hello that proves nothing is answered.
@@ -102,12 +105,23 @@ impl Accounts {
 
     /// Charges the account that has this keyed hash. False if it has nothing left.
     fn charge(&self, age: Duration, hash: u64) -> bool {
-        let account = &self.accounts[hash as usize % self.accounts.len()];
-        let charged = |due| {
-            let mut account = Account(Duration::from_nanos(due));
-            self.budget.charge(age, &mut account).then_some(account.0.as_nanos() as u64)
-        };
-        account.fetch_update(Ordering::Relaxed, Ordering::Relaxed, charged).is_ok()
+        let charged = |due| self.charged(age, due);
+        self.account(hash).fetch_update(Ordering::Relaxed, Ordering::Relaxed, charged).is_ok()
+    }
+
+    /// Whether the account has something left; charges nothing.
+    fn has_left(&self, age: Duration, hash: u64) -> bool {
+        self.charged(age, self.account(hash).load(Ordering::Relaxed)).is_some()
+    }
+
+    fn account(&self, hash: u64) -> &AtomicU64 {
+        &self.accounts[hash as usize % self.accounts.len()]
+    }
+
+    /// What an account is once it is charged.
+    fn charged(&self, age: Duration, due: u64) -> Option<u64> {
+        let mut account = Account(Duration::from_nanos(due));
+        self.budget.charge(age, &mut account).then_some(account.0.as_nanos() as u64)
     }
 }
 
@@ -178,6 +192,18 @@ mod tests {
         }
         assert!((10_000..=16_000).contains(&asked), "{asked} of a prefix in four seconds");
         assert!(strangers.may_ask(5 * SECOND, addr(0x0a00_0101)), "another prefix");
+    }
+
+    #[test]
+    fn one_address_with_all_its_ports_leaves_the_accounts_of_others_alone() {
+        let strangers = strangers();
+        for asked in 0..400_000_u64 {
+            let age = SECOND + Duration::from_micros(5 * asked);
+            let from = PeerAddr::udp(([10, 0, 0, 1], asked as u16 | 1).into(), None).expect("an address");
+            strangers.may_ask(age, from);
+        }
+        let others = (0..1_000).filter(|k| strangers.may_ask(3 * SECOND, addr(0x2000_0000 | k << 8 | 9))).count();
+        assert!(others >= 995, "{others} of 1,000: a few prefixes share an account with that one");
     }
 
     #[test]
