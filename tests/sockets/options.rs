@@ -94,6 +94,7 @@ fn an_option_that_is_refused_is_named() {
     for (args, told) in [
         (["--priority", "100"], "--priority must be 1 to 99, not 100"),
         (["--send-spread", "91"], "--send-spread must be 0 to 90 %, not 91 %"),
+        (["--ticket-server", "arena"], "none are wanted without --ticket-key"),
     ] {
         let output = run(&[&["serve"], &args[..]].concat());
         assert_eq!(output.status.code(), Some(1), "{args:?}");
