@@ -84,7 +84,11 @@ impl Server {
         }
         let holder = self.peers.by_client(join.client_id).and_then(|key| self.peers.get(key));
         let comes_back = holder.is_some_and(|holder| holder.is_known_by(join.session));
-        if credential.is_some_and(|credential| credential.is_expired) && !comes_back {
+        // Whoever listens can name the session, but has not the ticket that it is played by.
+        let is_played_by = |credential: &Credential| {
+            comes_back && holder.is_some_and(|holder| holder.ticket == Some(credential.session_key.mark()))
+        };
+        if credential.is_some_and(|credential| credential.is_expired && !is_played_by(credential)) {
             return Err(No { reason: RefusalReason::Ticket, detail: TicketFault::Expired.number() });
         }
         if let Some(holder) = holder
@@ -93,6 +97,12 @@ impl Server {
             && credential.is_none()
         {
             return Err(No { reason: RefusalReason::ClientIdInUse, detail: self.seconds_left(holder) });
+        }
+        // With tickets nobody is driven from an address by another client id: whoever is on the way reads its challenges.
+        if credential.is_some()
+            && let Some(other) = self.peer_at(join).filter(|peer| peer.client_id != join.client_id)
+        {
+            return Err(No { reason: RefusalReason::ClientIdInUse, detail: self.seconds_left(other) });
         }
         let replaces_one = holder.is_some() || self.peer_at(join).is_some();
         if self.peers.len() >= self.config.max_peers && !replaces_one {
@@ -140,6 +150,7 @@ impl Server {
         let keys = keys_of_session(&credential.session_key, peer.nonce, peer.session, self.epoch);
         let (sealer, opener) = keys.of(Sender::Server);
         peer.sealer = Some(Box::new(sealer));
+        peer.ticket = Some(credential.session_key.mark());
         Box::new(opener)
     }
 

@@ -27,6 +27,8 @@ pub(super) struct Peer {
     pub(super) snapshots: Snapshots,
     /// Seals what it is sent, if it has come with a ticket.
     pub(super) sealer: Option<Box<Sealer>>,
+    /// The mark of the session key in its ticket, if it has come with one.
+    pub(super) ticket: Option<u64>,
     /// Whether something of it has come since its welcome: it needs that no more.
     pub(super) has_spoken: bool,
 }
@@ -81,6 +83,7 @@ impl Peer {
             applied: Applied::default(),
             snapshots,
             sealer: None,
+            ticket: None,
             has_spoken: false,
         }
     }

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use tickcast::client::Phase;
 use tickcast::gate::DropReason;
+use tickcast::seal::Mint;
 
-use crate::vault::{Vault, config, pass};
+use crate::vault::{ARENA, TODAY, Vault, config, key, pass};
 
 /// One tick, of which nothing reaches the client.
 fn tick_in_vain(vault: &mut Vault, seat: usize) {
@@ -60,4 +61,53 @@ fn a_recorded_hello_opens_nothing_when_it_grows_too_old_before_its_tick() {
     vault.now = began + Duration::from_secs(10);
     assert_eq!(vault.refused(addr, &hello), DropReason::ProofExpired);
     assert_eq!(vault.server.gate().peers(), 0);
+}
+
+#[test]
+fn a_client_with_another_pass_joins_though_it_has_missed_a_welcome() {
+    let mut vault = Vault::new(config());
+    let seat = vault.seat(Some(pass(7, 1)), 7);
+    let (hello, addr) = (vault.ticket_hello(seat), vault.seats[seat].addr);
+    assert_eq!(vault.say(addr, &hello), None);
+    tick_in_vain(&mut vault, seat);
+    vault.seats[seat].client.set_pass(pass(7, 2));
+    vault.wait(Duration::from_secs(1));
+    assert_eq!(vault.phase(seat), Phase::Playing);
+    vault.move_to(seat, 5);
+    vault.tick();
+    assert_eq!(vault.standing(), [(7, 5)]);
+}
+
+#[test]
+fn an_expired_pass_takes_nobody_over_though_it_names_the_session() {
+    let (mut vault, seat) = Vault::with(7);
+    let addr = vault.seats[seat].addr;
+    let step = vault.step_of(seat, 5);
+    // Somebody once had a pass for the same client id. The session stands in clear in the welcome: whoever listens knows it.
+    let before = Mint { client_id: 7, expires: TODAY - 1, server: ARENA }.pass(&key(1), [9; 56]);
+    vault.seats[seat].client.set_pass(before);
+    vault.seats[seat].addr = vault.address();
+    vault.now += Duration::from_millis(100);
+    vault.seats[seat].client.rejoin(vault.now);
+    let hello = vault.ticket_hello(seat);
+    assert_ne!(hello[24..32], [0; 8], "it names the session");
+    assert_eq!(vault.refused(vault.seats[seat].addr, &hello), DropReason::TicketExpired);
+    assert_eq!(vault.say(addr, &step), None);
+    vault.tick();
+    assert_eq!(vault.standing(), [(7, 5)], "and the player is played as before");
+}
+
+#[test]
+fn whoever_has_a_ticket_too_drives_nobody_from_the_address_that_it_forges() {
+    let (mut vault, seat) = Vault::with(7);
+    vault.move_to(seat, 5);
+    vault.step();
+    // On the way, it reads the challenge that goes to the player's address.
+    let other = vault.seat(Some(pass(8, 2)), 8);
+    vault.seats[other].addr = vault.seats[seat].addr;
+    let (hello, addr) = (vault.ticket_hello(other), vault.seats[other].addr);
+    assert_eq!(vault.refused(addr, &hello), DropReason::ClientIdInUse);
+    vault.move_to(seat, 6);
+    vault.step();
+    assert_eq!((vault.phase(seat), vault.standing()), (Phase::Playing, vec![(7, 6)]));
 }
