@@ -115,7 +115,9 @@ pub(super) fn run(args: ServeArgs) -> Result<(), CommandError> {
     let http = args.http.map(http_listener).transpose()?;
     let key_file = args.ticket_key.clone();
     if key_file.is_none() && args.ticket_server.is_some() {
-        return Err("--ticket-server says for whom tickets must be, and none are wanted without --ticket-key".into());
+        return Err(
+            "--ticket-server says for whom tickets must be, and none are wanted without --ticket-key".into(),
+        );
     }
     let tickets = key_file.as_deref().map(|path| tickets_of(path, args.ticket_server.clone())).transpose()?;
     let config = Config { tickets, ..config_of(args) };

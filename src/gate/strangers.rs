@@ -202,7 +202,8 @@ mod tests {
             let from = PeerAddr::udp(([10, 0, 0, 1], asked as u16 | 1).into(), None).expect("an address");
             strangers.may_ask(age, from);
         }
-        let others = (0..1_000).filter(|k| strangers.may_ask(3 * SECOND, addr(0x2000_0000 | k << 8 | 9))).count();
+        let others =
+            (0..1_000).filter(|k| strangers.may_ask(3 * SECOND, addr(0x2000_0000 | k << 8 | 9))).count();
         assert!(others >= 995, "{others} of 1,000: a few prefixes share an account with that one");
     }
 
