@@ -86,5 +86,13 @@ impl Cli {
     }
 }
 
+/// Reads settings of the server as they stand in a file for `--config`.
+///
+/// # Errors
+/// What is wrong with them, in words for a person: no settings, or a value out of bounds.
+pub fn check_settings(text: &str) -> Result<(), String> {
+    serve::check_settings(text)
+}
+
 /// What is told to a person when a command cannot do its work.
 type CommandError = Box<dyn std::error::Error>;

@@ -187,6 +187,12 @@ fn read_file(path: &Path) -> Result<ServeArgs, CommandError> {
     Ok(toml::from_str(&std::fs::read_to_string(path)?)?)
 }
 
+/// Whether `text` holds settings that a server could be started with.
+pub(super) fn check_settings(text: &str) -> Result<(), String> {
+    let args: ServeArgs = toml::from_str(text).map_err(|error| error.to_string())?;
+    config_of(args).check().map_err(|error| error.to_string())
+}
+
 impl ServeArgs {
     fn or(self, file: ServeArgs) -> ServeArgs {
         ServeArgs {

@@ -1,0 +1,17 @@
+//! The targets: plain functions that take any bytes and panic if something is wrong. The tests here run them over the
+//! committed corpus; `fuzz/` runs them under libFuzzer, which looks for bytes that reach new code.
+
+mod decoders;
+mod script;
+mod texts;
+
+/// Takes any bytes; what it checks stands on it.
+pub(crate) type Target = fn(&[u8]);
+
+/// Every target and its name.
+pub(crate) const TARGETS: &[(&str, Target)] = &[
+    ("client_messages", decoders::client_messages),
+    ("server_messages", decoders::server_messages),
+    ("blocks", decoders::blocks),
+    ("texts", texts::texts),
+];
