@@ -3,10 +3,10 @@
 
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 
-use super::UDP_PAYLOAD_MAX;
 use super::message::{
-    CHECKSUM_FLAG, COMPACT_TAG, FromClient, FromServer, PARTIAL_FLAG, PLAIN_TAG, SnapshotHeader,
+    CHECKSUM_FLAG, COMPACT_TAG, FromClient, FromServer, PARTIAL_FLAG, PLAIN_TAG, PLAYER_BYTES, SnapshotHeader,
 };
+use super::{SNAPSHOT_HEADER_BYTES, UDP_PAYLOAD_MAX};
 
 /// Without the limit a hostile length makes bincode reserve memory for it before it reads on.
 type Format = Configuration<LittleEndian, Fixint, Limit<UDP_PAYLOAD_MAX>>;
@@ -34,7 +34,22 @@ pub fn decode_client(bytes: &[u8]) -> Result<FromClient, DecodeError> {
 
 /// Reads what a server sent. Allocates at most what `bytes` can hold.
 pub fn decode_server(bytes: &[u8]) -> Result<FromServer, DecodeError> {
+    if prefix(bytes) == Some(PLAIN_TAG) && !holds_its_lists(bytes) {
+        return Err(DecodeError::Malformed);
+    }
     decode(bytes)
+}
+
+/// Whether a plain snapshot is long enough for the lists in it. Bincode takes memory for what a length claims, up to the
+/// limit, before it reads on.
+fn holds_its_lists(bytes: &[u8]) -> bool {
+    let list = |at: usize, element_bytes: u64| {
+        let count: u64 = prefix(bytes.get(at..)?)?;
+        let end = count.checked_mul(element_bytes)?.checked_add(at as u64 + 8)?;
+        usize::try_from(end).ok().filter(|end| *end <= bytes.len())
+    };
+    let gone = list(SNAPSHOT_HEADER_BYTES, 4);
+    gone.and_then(|told| list(told, PLAYER_BYTES as u64)).is_some()
 }
 
 /// Reads the header of a snapshot and nothing behind it. `None` if the bytes do not begin as a snapshot.
@@ -96,7 +111,7 @@ pub(crate) fn encode_part<M: bincode::Encode>(part: &M, out: &mut Vec<u8>) {
 
 /// Puts another tick into an encoded header of a snapshot: behind the tag and the session.
 #[cfg(any(target_os = "linux", test))]
-pub(crate) fn stamp_tick(header: &mut [u8; super::SNAPSHOT_HEADER_BYTES], tick: super::Tick) {
+pub(crate) fn stamp_tick(header: &mut [u8; SNAPSHOT_HEADER_BYTES], tick: super::Tick) {
     header[12..20].copy_from_slice(&tick.0.to_le_bytes());
 }
 
@@ -138,7 +153,7 @@ pub(super) fn decode<M: bincode::Decode<()>>(bytes: &[u8]) -> Result<M, DecodeEr
 
 #[cfg(test)]
 mod tests {
-    use super::super::{SNAPSHOT_HEADER_BYTES, Tick};
+    use super::super::Tick;
     use super::*;
 
     #[test]

@@ -1,8 +1,12 @@
 //! The targets: plain functions that take any bytes and panic if something is wrong. The tests here run them over the
 //! committed corpus; `fuzz/` runs them under libFuzzer, which looks for bytes that reach new code.
 
+mod client;
 mod decoders;
+mod gate;
+mod scene;
 mod script;
+mod seal;
 mod texts;
 
 /// Takes any bytes; what it checks stands on it.
@@ -13,5 +17,9 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("client_messages", decoders::client_messages),
     ("server_messages", decoders::server_messages),
     ("blocks", decoders::blocks),
+    ("gate", gate::gate),
+    ("sealed_gate", gate::sealed_gate),
+    ("client", client::client),
+    ("sealed_client", client::sealed_client),
     ("texts", texts::texts),
 ];
