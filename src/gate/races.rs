@@ -27,7 +27,8 @@ fn addr(port: u16) -> PeerAddr {
 }
 
 fn identity(generation: u32) -> Identity {
-    Identity { key: PeerKey { slot: 0, generation }, session: generation.into(), client_id: 7 }
+    let key = PeerKey { slot: 0, generation };
+    Identity { key, session: generation.into(), client_id: 7, encoding: Encoding::Plain }
 }
 
 fn move_of(generation: u32, sequence: u32) -> Vec<u8> {

@@ -4,5 +4,7 @@ mod targets;
 
 #[test]
 fn compiles() {
-    for (_, target) in targets::TARGETS { target(b""); }
+    for (_, target) in targets::TARGETS {
+        target(b"");
+    }
 }

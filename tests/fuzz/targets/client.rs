@@ -191,7 +191,8 @@ impl Hostile {
         }
         let drawn = [welcome.nonce, welcome.session, welcome.epoch];
         let sealer = Sealer::new(&seal::session_key(PLAYER), drawn, "client");
-        let clear = [&7_u32.to_le_bytes()[..], &[drawn[0], drawn[1], drawn[2], 1].map(u64::to_le_bytes).concat()];
+        let clear =
+            [&7_u32.to_le_bytes()[..], &[drawn[0], drawn[1], drawn[2], 1].map(u64::to_le_bytes).concat()];
         let datagram = sealer.seal(1, &clear.concat(), &inside);
         (self.sealer, self.sequence) = (Some(sealer), 1);
         self.hear(&datagram);
@@ -199,7 +200,12 @@ impl Hostile {
 
     fn refuse(&mut self, script: &mut Script) {
         let nonce = if script.is_set() { script.number() } else { self.nonce };
-        let reasons = [RefusalReason::Version, RefusalReason::Full, RefusalReason::ClientIdInUse, RefusalReason::Ticket];
+        let reasons = [
+            RefusalReason::Version,
+            RefusalReason::Full,
+            RefusalReason::ClientIdInUse,
+            RefusalReason::Ticket,
+        ];
         let refusal = Refusal { nonce, reason: reasons[script.below(4)], detail: script.word() };
         let mut bytes = Vec::new();
         encode_server(&FromServer::Refusal(refusal), &mut bytes);
@@ -208,7 +214,8 @@ impl Hostile {
 
     fn close(&mut self, script: &mut Script) {
         let session = if script.is_set() { script.number() } else { self.welcome.session };
-        let reasons = [ClosedReason::ShuttingDown, ClosedReason::TimedOut, ClosedReason::Replaced, ClosedReason::Left];
+        let reasons =
+            [ClosedReason::ShuttingDown, ClosedReason::TimedOut, ClosedReason::Replaced, ClosedReason::Left];
         self.say_message(&FromServer::Closed(Closed { session, reason: reasons[script.below(4)] }));
     }
 
@@ -223,7 +230,13 @@ impl Hostile {
             _ => script.number(),
         };
         let session = self.welcome.session;
-        SnapshotHeader { session, tick: Tick(tick), applied: script.word(), applied_history: 1, players: script.word() }
+        SnapshotHeader {
+            session,
+            tick: Tick(tick),
+            applied: script.word(),
+            applied_history: 1,
+            players: script.word(),
+        }
     }
 
     fn plain(&mut self, script: &mut Script) {
@@ -269,9 +282,8 @@ impl Hostile {
 
     fn block(&mut self, tick: u64, script: &mut Script) -> Vec<u8> {
         let cluster = script.below(1 << CLUSTER_BITS) as u16;
-        let is_base = |told: &&(u16, u64, Vec<Member>)| {
-            told.0 == cluster && told.1 < tick && tick - told.1 < 64
-        };
+        let is_base =
+            |told: &&(u16, u64, Vec<Member>)| told.0 == cluster && told.1 < tick && tick - told.1 < 64;
         let nth = script.below(4);
         let base = self.told.iter().rev().filter(is_base).nth(nth).cloned();
         let (age, was) = base.map_or((0, Vec::new()), |(_, at, was)| ((tick - at) as u8, was));
