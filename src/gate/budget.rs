@@ -21,15 +21,32 @@ pub(super) struct Budget {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Account(pub(super) Duration);
 
+/// What a peer has left to spend: on moves and leaves, and on hellos. Apart, because whoever reads its challenges can say
+/// hello in its name, and shall not cost it a move by that.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PeerAccounts {
+    pub(super) moves: Account,
+    pub(super) hellos: Account,
+}
+
+/// How many hellos with a proof a peer may send in a second, and at once.
+const HELLOS: (u32, u32) = (8, 8);
+
 impl Budget {
+    /// That of hellos.
+    pub(super) fn of_hellos() -> Self {
+        Self::new(HELLOS.0, HELLOS.1)
+    }
+
     pub(super) fn new(per_second: u32, burst: u32) -> Self {
         let interval = Duration::from_secs(1) / per_second;
         Self { interval, tolerance: interval * burst.saturating_sub(1) }
     }
 
-    /// The account of a peer that joins at `age`: good for [`OPENING`] datagrams at once.
-    pub(super) fn open(&self, age: Duration) -> Account {
-        Account(age + self.tolerance.saturating_sub(self.interval * (OPENING - 1)))
+    /// The accounts of a peer that joins at `age`: good for [`OPENING`] datagrams at once.
+    pub(super) fn open(&self, age: Duration) -> PeerAccounts {
+        let moves = Account(age + self.tolerance.saturating_sub(self.interval * (OPENING - 1)));
+        PeerAccounts { moves, hellos: Account(age) }
     }
 
     /// Charges one datagram at `age`. False if the peer has sent too much; then nothing is charged.
@@ -51,7 +68,7 @@ mod tests {
     #[test]
     fn a_newcomer_has_a_small_burst() {
         let budget = Budget::new(100, 50);
-        let mut account = budget.open(Duration::from_secs(9));
+        let mut account = budget.open(Duration::from_secs(9)).moves;
         let burst = (0..50).filter(|_| budget.charge(Duration::from_secs(9), &mut account)).count();
         assert_eq!(burst, 16);
     }

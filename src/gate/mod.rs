@@ -33,8 +33,8 @@ use crate::wire::{
     MOVE_BYTES, Move, PROTOCOL_VERSION, Position, Proof, REFUSAL_BYTES, Refusal, RefusalReason,
     SEALED_EXTRA_BYTES, TICKET_HELLO_BYTES, Tick,
 };
-pub(crate) use budget::Account;
 use budget::Budget;
+pub(crate) use budget::PeerAccounts;
 use drops::Sampler;
 use proof::Prover;
 use shared::{ArrayQueue, AtomicUsize, Ordering};
@@ -125,6 +125,7 @@ pub struct Gate {
     /// Without, everyone may play, and says so in clear.
     tickets: Option<Tickets>,
     budget: Budget,
+    hello_budget: Budget,
     strangers: Strangers,
     /// How many commands of strangers the next tick may still get.
     stranger_places: AtomicUsize,
@@ -143,6 +144,7 @@ impl Gate {
             open: config.open,
             tickets: config.tickets.as_ref().map(Tickets::new),
             budget: Budget::new(config.moves_per_second, config.burst()),
+            hello_budget: Budget::of_hellos(),
             strangers: Strangers::new(secret),
             stranger_places: AtomicUsize::new(config.joins_per_tick()),
             stranger_places_max: config.joins_per_tick(),
@@ -280,7 +282,7 @@ impl Gate {
         if !is_newer(step.sequence, entry.newest) {
             return Err(DropReason::Sequence);
         }
-        if !self.budget.charge(age, &mut entry.account) {
+        if !self.budget.charge(age, &mut entry.accounts.moves) {
             return Err(DropReason::Rate);
         }
         entry.newest = step.sequence;
@@ -313,7 +315,7 @@ impl Gate {
 
     fn check_leave(&self, age: Duration, entry: &mut Entry, leave: &Leave) -> Result<PeerKey, DropReason> {
         self.check_identity(entry, leave.session, leave.client_id)?;
-        if !self.budget.charge(age, &mut entry.account) {
+        if !self.budget.charge(age, &mut entry.accounts.moves) {
             return Err(DropReason::Rate);
         }
         Ok(entry.key)
@@ -329,9 +331,9 @@ impl Gate {
         Ok(())
     }
 
-    /// A peer that says hello again pays for it as for a move. False if there is none at `from`.
+    /// A peer that says hello again pays for it from an account of its own. False if there is none at `from`.
     fn charge_known(&self, age: Duration, from: PeerAddr) -> Result<bool, DropReason> {
-        match self.peers.with(from, |entry| self.budget.charge(age, &mut entry.account)) {
+        match self.peers.with(from, |entry| self.hello_budget.charge(age, &mut entry.accounts.hellos)) {
             None => Ok(false),
             Some(true) => Ok(true),
             Some(false) => Err(DropReason::Rate),
@@ -371,21 +373,21 @@ impl Gate {
     }
 
     /// From now on datagrams from `addr` that carry `session` and `client_id` are this peer's, in the place of
-    /// whoever was there. It pays from `account`, if it had one: joining anew buys nothing. What it says is sealed
+    /// whoever was there. It pays from `accounts`, if it had some: joining anew buys nothing. What it says is sealed
     /// if there is an `opener` for it.
     pub(crate) fn admit(
         &self,
         now: Instant,
         addr: PeerAddr,
         identity: Identity,
-        account: Option<Account>,
+        accounts: Option<PeerAccounts>,
         opener: Option<Box<Opener>>,
     ) {
-        let account = account.unwrap_or_else(|| self.budget.open(self.age(now)));
+        let accounts = accounts.unwrap_or_else(|| self.budget.open(self.age(now)));
         let Identity { key, session, client_id, encoding } = identity;
         let (heard, acknowledged) = (self.age(now), Tick(0));
         let entry =
-            Entry { key, session, client_id, encoding, newest: 0, heard, acknowledged, account, opener };
+            Entry { key, session, client_id, encoding, newest: 0, heard, acknowledged, accounts, opener };
         self.peers.insert(addr, entry);
     }
 
@@ -394,8 +396,8 @@ impl Gate {
     }
 
     /// What the peer at `addr` has left to spend.
-    pub(crate) fn account_at(&self, addr: PeerAddr) -> Option<Account> {
-        self.peers.with(addr, |entry| entry.account)
+    pub(crate) fn accounts_at(&self, addr: PeerAddr) -> Option<PeerAccounts> {
+        self.peers.with(addr, |entry| entry.accounts)
     }
 
     pub(crate) fn key_at(&self, addr: PeerAddr) -> Option<PeerKey> {

@@ -92,12 +92,12 @@ impl Eq for Ranked {}
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Account, PeerKey};
+    use super::super::{PeerAccounts, PeerKey};
     use super::*;
     use crate::gate::budget::Budget;
     use crate::secret::Secret;
 
-    fn account() -> Account {
+    fn accounts() -> PeerAccounts {
         Budget::new(1, 1).open(Duration::ZERO)
     }
 
@@ -114,7 +114,7 @@ mod tests {
                 newest: 5,
                 heard: Duration::from_secs(2),
                 acknowledged: Tick(0),
-                account: account(),
+                accounts: accounts(),
                 opener: None,
             };
             table.insert(addr, entry);

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::shared::DashMap;
-use super::{Account, PeerAddr, PeerKey};
+use super::{PeerAccounts, PeerAddr, PeerKey};
 use crate::seal::Opener;
 use crate::secret::HashState;
 use crate::wire::{Encoding, Tick};
@@ -23,7 +23,7 @@ pub(super) struct Entry {
     pub(super) heard: Duration,
     /// The newest snapshot that it says to have; 0 if none.
     pub(super) acknowledged: Tick,
-    pub(super) account: Account,
+    pub(super) accounts: PeerAccounts,
     /// Opens what it has sealed; boxed, so that the entries of peers without stay small.
     pub(super) opener: Option<Box<Opener>>,
 }

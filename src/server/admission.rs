@@ -120,8 +120,8 @@ impl Server {
     /// Makes a peer of the client, with a session of its own, and welcomes it. A player that it had goes with it.
     fn admit(&mut self, join: &Join, credential: Option<&Credential>) -> PeerKey {
         let mut before = self.peers.by_client(join.client_id).and_then(|key| self.peers.remove(key));
-        let account_before = before.as_ref().and_then(|before| self.gate.account_at(before.addr));
-        let account = self.gate.account_at(join.from).or(account_before);
+        let accounts_before = before.as_ref().and_then(|before| self.gate.accounts_at(before.addr));
+        let accounts = self.gate.accounts_at(join.from).or(accounts_before);
         if let Some(before) = before.as_mut().filter(|before| before.addr != join.from) {
             self.gate.remove(before.addr);
             say_closed(&mut self.outbox, before, ClosedReason::Replaced);
@@ -139,7 +139,7 @@ impl Server {
         let opener = credential.map(|credential| self.seal(&mut peer, credential));
         let key = self.peers.insert(peer);
         let identity = Identity { key, session, client_id: join.client_id, encoding };
-        self.gate.admit(self.now, join.from, identity, account, opener);
+        self.gate.admit(self.now, join.from, identity, accounts, opener);
         self.report.totals.joined += 1;
         self.welcome(key);
         key

@@ -111,3 +111,25 @@ fn whoever_has_a_ticket_too_drives_nobody_from_the_address_that_it_forges() {
     vault.step();
     assert_eq!((vault.phase(seat), vault.standing()), (Phase::Playing, vec![(7, 6)]));
 }
+
+#[test]
+fn hellos_in_a_players_name_cost_it_no_move() {
+    let (mut vault, seat) = Vault::with(7);
+    let addr = vault.seats[seat].addr;
+    // Who listens reads the challenges that it has asked for from the player's address.
+    let listener = vault.seat(Some(pass(8, 2)), 8);
+    vault.seats[listener].addr = addr;
+    let mut junk = vault.ticket_hello(listener);
+    junk[100] ^= 1;
+    for _ in 0..1_000 {
+        vault.say(addr, &junk);
+    }
+    assert!(vault.drops(DropReason::TicketUnreadable) <= 8 && vault.drops(DropReason::Rate) >= 992);
+    let refused = vault.drops(DropReason::Rate);
+    for x in 1..10 {
+        vault.move_to(seat, x);
+        vault.tick();
+        assert_eq!(vault.standing(), [(7, x)]);
+    }
+    assert_eq!(vault.drops(DropReason::Rate), refused);
+}
