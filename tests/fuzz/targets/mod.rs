@@ -4,9 +4,11 @@
 mod client;
 mod decoders;
 mod gate;
+mod play;
 mod scene;
 mod script;
 mod seal;
+mod sequences;
 mod texts;
 
 /// Takes any bytes; what it checks stands on it.
@@ -21,5 +23,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("sealed_gate", gate::sealed_gate),
     ("client", client::client),
     ("sealed_client", client::sealed_client),
+    ("sequences", sequences::sequences),
+    ("sealed_sequences", sequences::sealed_sequences),
     ("texts", texts::texts),
 ];
