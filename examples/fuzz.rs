@@ -72,7 +72,9 @@ fn plan() -> Result<Plan, Failure> {
             [flag, value] if flag == "--sanitizer" => plan.sanitizer = value.clone(),
             [flag, value] if flag == "--out" => plan.out = Some(value.clone()),
             _ => {
-                return Err("it takes --target NAME, --runs N, --seconds S, --sanitizer NAME and --out FILE".into());
+                return Err(
+                    "it takes --target NAME, --runs N, --seconds S, --sanitizer NAME and --out FILE".into()
+                );
             }
         }
     }

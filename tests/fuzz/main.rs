@@ -2,6 +2,7 @@
 //!
 //! `cargo run --example fuzz` looks for more; a file that it has found something with is kept in the corpus, by a name.
 
+mod seeds;
 mod targets;
 
 use std::fs;
@@ -63,6 +64,20 @@ fn drawn(seed: u64) -> impl FnMut() -> u64 {
     move || {
         drawn += 1;
         secret.number(drawn)
+    }
+}
+
+/// After a change of the protocol write them anew: `TICKCAST_WRITE_SEEDS=1 cargo test --test fuzz real`.
+#[test]
+fn real_messages_are_in_the_corpus() {
+    for (target, name, bytes) in seeds::seeds() {
+        let path = Path::new(FUZZ).join("corpus").join(target).join(name);
+        if std::env::var_os("TICKCAST_WRITE_SEEDS").is_some() {
+            fs::create_dir_all(path.parent().expect("a folder")).expect("it can be made");
+            fs::write(&path, &bytes).expect("it can be written");
+        }
+        let kept = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(kept, bytes, "{}", path.display());
     }
 }
 

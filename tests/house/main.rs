@@ -156,7 +156,7 @@ fn every_lint_exception_has_a_reason() {
 }
 
 fn all_sources() -> Vec<Source> {
-    ["src", "tests", "benches", "examples"].into_iter().flat_map(sources).collect()
+    ["src", "tests", "benches", "examples", "fuzz"].into_iter().flat_map(sources).collect()
 }
 
 #[test]

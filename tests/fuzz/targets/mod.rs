@@ -5,9 +5,9 @@ mod client;
 mod decoders;
 mod gate;
 mod play;
-mod scene;
+pub(crate) mod scene;
 mod script;
-mod seal;
+pub(crate) mod seal;
 mod sequences;
 mod texts;
 

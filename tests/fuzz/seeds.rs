@@ -1,0 +1,138 @@
+//! Real messages to begin with: what a fuzzer could hardly guess, such as the session of the one who plays.
+
+use tickcast::wire::block::{Encoder, Head, Member};
+use tickcast::wire::{
+    Ack, Challenge, Closed, ClosedReason, FromClient, FromServer, Hello, Leave, Move, PROTOCOL_VERSION,
+    PlainSnapshot, Player, Position, Proof, Refusal, RefusalReason, SnapshotHeader, Tick, encode_client,
+    encode_server,
+};
+
+use crate::targets::scene::{Kind, PLAYER, Scene};
+use crate::targets::seal;
+
+/// The target, the name of the file, and what is in it.
+type Seed = (&'static str, String, Vec<u8>);
+
+pub(crate) fn seeds() -> Vec<Seed> {
+    let mut seeds = from_server();
+    for (number, kind) in [(0, Kind::Clear), (1, Kind::Open), (2, Kind::Sealed)] {
+        seeds.extend(to_gate(number, kind));
+    }
+    seeds.extend(sealed());
+    seeds.extend(texts());
+    seeds.push(("blocks", "seed-alone".into(), block()));
+    seeds
+}
+
+fn hello() -> Hello {
+    let (version, client_id) = (PROTOCOL_VERSION, PLAYER);
+    Hello { version, nonce: 5, client_id, encoding: 1, session: 0, proof: Proof::NONE }
+}
+
+fn messages(scene: &Scene) -> Vec<(&'static str, FromClient)> {
+    let (session, client_id, at) = (scene.welcome.session, PLAYER, Position { x: 5, y: -5 });
+    let ack = Ack { newest: Tick(1), history: 0 };
+    let step = Move { client_id, session, sequence: 1, at, state: 0, ack };
+    vec![
+        ("hello", FromClient::Hello(hello())),
+        ("proven", FromClient::Hello(scene.prove(Scene::elsewhere(), hello()))),
+        ("again", FromClient::Hello(scene.prove(Scene::home(), Hello { session, ..hello() }))),
+        ("version", FromClient::Hello(Hello { version: 2, ..hello() })),
+        ("move", FromClient::Move(step)),
+        ("open", FromClient::Move(Move { session: 0, ..step })),
+        ("leave", FromClient::Leave(Leave { client_id, session })),
+    ]
+}
+
+fn written(message: &FromClient) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_client(message, &mut bytes);
+    bytes
+}
+
+/// To the server of that number, from the one who plays and from elsewhere; and without those bytes.
+fn to_gate(number: u8, kind: Kind) -> Vec<Seed> {
+    let scene = Scene::new(kind);
+    let mut seeds = Vec::new();
+    for (name, message) in messages(&scene) {
+        let bytes = written(&message);
+        // 129 is a multiple of 3, and its upper bit is the address.
+        for (from, first) in [("home", number), ("elsewhere", 129 + number)] {
+            seeds.push(("gate", format!("seed-{number}-{name}-{from}"), [&[first], &bytes[..]].concat()));
+        }
+        if kind == Kind::Clear {
+            seeds.push(("client_messages", format!("seed-{name}"), bytes));
+        }
+    }
+    if kind == Kind::Sealed {
+        let (pass, proven) = (seal::pass(PLAYER), scene.prove(Scene::elsewhere(), hello()));
+        let bytes = seal::ticket_hello(&proven, pass.ticket(), &seal::session_key(PLAYER));
+        seeds.push(("gate", "seed-2-ticket-elsewhere".into(), [&[131], &bytes[..]].concat()));
+        let step = scene.sealer.datagram(4, 1, &written(&messages(&scene)[4].1));
+        seeds.push(("gate", "seed-2-sealed-home".into(), [&[2], &step[..]].concat()));
+    }
+    seeds
+}
+
+/// What is inside of envelopes, and a hello with a ticket that is as it should be.
+fn sealed() -> Vec<Seed> {
+    let scene = Scene::new(Kind::Sealed);
+    let seed = |(name, message): &(&str, FromClient)| {
+        ("sealed_gate", format!("seed-{name}"), [&[0], &written(message)[..]].concat())
+    };
+    let mut seeds: Vec<Seed> = messages(&scene)[4..].iter().map(seed).collect();
+    seeds.push(("sealed_gate", "seed-ticket".into(), vec![0x83, 0, 5, 1, 0, 0, 0]));
+    seeds.push(("sealed_gate", "seed-ticket-again".into(), vec![3, 0, 5, 1, 0, 0, 0]));
+    seeds
+}
+
+fn from_server() -> Vec<Seed> {
+    let (session, proof) = (5, Proof { time_ms: 1, mac: [2, 3] });
+    let header = SnapshotHeader { session, tick: Tick(9), applied: 1, applied_history: 0, players: 2 };
+    let plain = PlainSnapshot { header, gone: vec![4], players: vec![Player::default(); 2] };
+    let messages = [
+        ("challenge", FromServer::Challenge(Challenge { nonce: 5, proof })),
+        ("welcome", FromServer::Welcome(Scene::new(Kind::Clear).welcome)),
+        ("refusal", FromServer::Refusal(Refusal { nonce: 5, reason: RefusalReason::Full, detail: 0 })),
+        ("closed", FromServer::Closed(Closed { session, reason: ClosedReason::Left })),
+        ("plain", FromServer::Plain(plain)),
+    ];
+    let mut seeds: Vec<Seed> = Vec::new();
+    for (name, message) in messages {
+        let mut bytes = Vec::new();
+        encode_server(&message, &mut bytes);
+        if name == "plain" {
+            // Says of its second list that it has a thousand players.
+            let mut greedy = bytes.clone();
+            greedy[44..46].copy_from_slice(&1_000_u16.to_le_bytes());
+            seeds.push(("server_messages", "a-list-that-claims-more-than-there-is".into(), greedy));
+        }
+        seeds.push(("server_messages", format!("seed-{name}"), bytes));
+    }
+    seeds
+}
+
+/// Two who stand alone; the widths of [`crate::targets`]' first bytes before it.
+fn block() -> Vec<u8> {
+    let member = |id: u32| Member { id, at: Position { x: id as i32, y: 9 }, ..Member::default() };
+    let (mut bytes, head) = (vec![8, 0], Head { cluster: 3, age: 0 });
+    Encoder::new().encode(head, 8, &[], &[member(7), member(9)], |_| None, &mut bytes);
+    bytes
+}
+
+fn texts() -> Vec<Seed> {
+    let keys = format!("# new\n{0}\n\n{0}\n", seal::ticket_key().to_text());
+    let settings = "tick-rate = 60\ntimeout = \"5s\"\nworld = \"-9,-9,9,9\"\nopen = true\nclient-ids = \"1-9\"\nview = 64\n\
+                    bind = \"[::1]:9\"\nlog-format = \"json\"\nmax-peers = 9\ndatagram-bytes = 300\n";
+    let texts = [
+        ("settings", 0, settings.to_owned()),
+        ("world", 1, "-10, -20, 30, 40".into()),
+        ("rate", 2, "59.94".into()),
+        ("key", 3, seal::ticket_key().to_text()),
+        ("pass", 4, seal::pass(PLAYER).to_text()),
+        ("keys", 5, keys),
+    ];
+    texts
+        .map(|(name, kind, text)| ("texts", format!("seed-{name}"), [&[kind], text.as_bytes()].concat()))
+        .into()
+}
