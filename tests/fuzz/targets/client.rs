@@ -173,7 +173,7 @@ impl Hostile {
         let mut field = |bit: u8, good: u64| if flags & bit == 0 { good } else { script.number() };
         let welcome = Welcome {
             nonce: field(1, self.nonce),
-            session: field(2, self.welcome.session + 1),
+            session: field(2, self.welcome.session.wrapping_add(1)),
             epoch: field(4, self.welcome.epoch),
             tick: Tick(field(8, self.tick)),
             period_ns: field(16, 33_333_333),
