@@ -239,8 +239,10 @@ fn the_binary_answers_where_it_says_and_only_if_asked() {
     let _alone = alone();
     let mut served = Served::start(&["--http", "127.0.0.1:0"]);
     let at: SocketAddr = served.next_addr().parse().expect("an address");
-    let crowd = Crowd::join(1, served.addr.parse().expect("an address"));
-    assert_eq!((get(at, "/ready").status, metrics(at).value("tickcast_joined_total")), (200, 1.0));
+    let mut crowd = Crowd::join(1, served.addr.parse().expect("an address"));
+    crowd.pump_until("it is ready, and one has joined", |_| {
+        get(at, "/ready").status == 200 && metrics(at).value("tickcast_joined_total") == 1.0
+    });
     served.signal("-TERM");
     assert!(served.process.wait().expect("it ends").success());
     drop(crowd);
