@@ -37,7 +37,7 @@ fn sent(addr: &str, pass: &str) -> String {
 
 #[test]
 fn who_has_a_ticket_plays_and_nobody_else() {
-    let _alone = alone();
+    // Not alone: most of its time bots wait to be let in, who are not.
     let (folder, one, two) = folder();
     let served = Served::start(&["--ticket-key", &one]);
     let sent = |keys: &str, args: &[&str]| sent(&served.addr, &pass(folder.path(), keys, args));
