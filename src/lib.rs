@@ -18,6 +18,7 @@ pub mod sim;
 pub mod snapshot;
 pub mod store;
 pub mod wire;
+pub mod work;
 pub mod world;
 
 pub use config::{Config, TickRate, TicketConfig};

@@ -2,6 +2,7 @@
 
 mod board;
 mod clock;
+mod connections;
 mod floor;
 mod http;
 mod observer;
@@ -11,6 +12,11 @@ mod socket;
 mod statistics;
 mod status;
 mod tick_thread;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the tick thread hands over to it as soon as games can start work")
+)]
+mod work;
 mod worker;
 
 use std::future::Future;

@@ -14,6 +14,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("machine", &[]),
     ("path", &[]),
+    ("work", &[]),
     ("seal", &["wire"]),
     ("config", &["wire", "seal"]),
     ("gate", &["wire", "config", "seal", "secret"]),
@@ -24,8 +25,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "net",
         &[
-            "machine", "store", "server", "gate", "world", "snapshot", "client", "wire", "config", "seal",
-            "secret",
+            "machine", "store", "server", "gate", "world", "snapshot", "client", "work", "wire", "config",
+            "seal", "secret",
         ],
     ),
     (
@@ -53,7 +54,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("siphasher", &["src/secret.rs"]),
     ("ring", &["src/seal/"]),
     ("dashmap", &["src/gate/shared.rs"]),
-    ("crossbeam_queue", &["src/gate/shared.rs"]),
+    ("crossbeam_queue", &["src/gate/shared.rs", "src/net/work/"]),
     ("loom", &["src/gate/"]),
     ("nix", &["src/machine/", "src/net/", "src/load/"]),
     ("thread_priority", &["src/machine/"]),

@@ -6,7 +6,6 @@
 mod metrics;
 mod site;
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -18,17 +17,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
 use tracing::{debug, info, warn};
 
+use super::connections::Connections;
 use super::observer::Observer;
 use crate::machine;
 
 pub(in crate::net) use metrics::text as metrics_text;
 
-/// Connections at once. One more, and the oldest is closed: an honest one lasts for milliseconds, so a reader that
-/// dawdles can keep nobody out.
-const CONNECTIONS_MAX: usize = 16;
 /// For how long a reader may take to ask.
 const ASK_MAX: Duration = Duration::from_secs(2);
 /// For how long a connection lasts, with the answer.
@@ -86,28 +82,6 @@ async fn answer(stream: TcpStream, observer: Observer) {
 #[expect(clippy::disallowed_methods, reason = "nothing says when files are there again")]
 async fn pause() {
     tokio::time::sleep(ACCEPT_PAUSE).await;
-}
-
-/// The connections in the order in which they came. They end with it.
-#[derive(Debug, Default)]
-struct Connections(VecDeque<AbortHandle>);
-
-impl Connections {
-    fn add(&mut self, connection: AbortHandle) {
-        self.0.retain(|connection| !connection.is_finished());
-        self.0.push_back(connection);
-        if self.0.len() > CONNECTIONS_MAX
-            && let Some(oldest) = self.0.pop_front()
-        {
-            oldest.abort();
-        }
-    }
-}
-
-impl Drop for Connections {
-    fn drop(&mut self) {
-        self.0.iter().for_each(AbortHandle::abort);
-    }
 }
 
 /// Answers over HTTP on a thread of its own, which gives way to the tick thread where they share a core. It has ended

@@ -1,0 +1,81 @@
+//! The threads that compute.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, Thread};
+
+use super::{Answers, Errand, Panicked, ThreadWork, Waiting, log_panic};
+use crate::machine;
+
+/// So many pieces of work are done at the same time: a few that are slow keep none that is quick from its turn.
+const THREADS: usize = 4;
+
+/// A few threads, and what waits for them.
+pub(super) struct Threads {
+    shared: Arc<Shared>,
+    threads: Vec<Thread>,
+}
+
+struct Shared {
+    waiting: Waiting<ThreadWork>,
+    answers: Answers,
+    has_ended: AtomicBool,
+}
+
+impl Threads {
+    pub(super) fn start(answers: &Answers) -> io::Result<Self> {
+        let has_ended = AtomicBool::new(false);
+        let shared = Arc::new(Shared { waiting: Waiting::new(), answers: Arc::clone(answers), has_ended });
+        // Made first: where one thread cannot be started, dropping it ends the others.
+        let mut all = Self { shared: Arc::clone(&shared), threads: Vec::with_capacity(THREADS) };
+        for number in 1..=THREADS {
+            let shared = Arc::clone(&shared);
+            let thread = Builder::new().name(format!("work {number}")).spawn(move || shared.work())?;
+            all.threads.push(thread.thread().clone());
+        }
+        Ok(all)
+    }
+
+    /// Puts in work, for whom [`Threads::wake`] wakes.
+    pub(super) fn put(&self, errand: Errand<ThreadWork>) {
+        self.shared.waiting.put(errand);
+    }
+
+    /// Wakes whoever has nothing to do: who is busy looks anyway before it sleeps.
+    pub(super) fn wake(&self) {
+        self.threads.iter().for_each(Thread::unpark);
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.shared.has_ended.store(true, Ordering::Release);
+        self.wake();
+    }
+}
+
+impl Shared {
+    fn work(&self) {
+        machine::give_way();
+        while !self.has_ended.load(Ordering::Acquire) {
+            match self.waiting.next() {
+                // Also what it leaves behind may panic when it is dropped.
+                Some(errand) => _ = catch_unwind(AssertUnwindSafe(|| self.run(errand))),
+                None => std::thread::park(),
+            }
+        }
+    }
+
+    fn run(&self, Errand { id, work, stop }: Errand<ThreadWork>) {
+        let result = catch_unwind(AssertUnwindSafe(|| work(&stop)));
+        let result = result.map_err(|panic| {
+            log_panic(id, &*panic);
+            Panicked
+        });
+        if !stop.is_asked() {
+            let _its_time_runs_out_otherwise = self.answers.push((id, result));
+        }
+    }
+}
