@@ -23,16 +23,21 @@ pub(super) struct KeyArgs {
 
 /// Prints a key, or writes it into a file.
 pub(super) fn make_key(args: KeyArgs) -> Result<(), CommandError> {
-    let line = format!("{}\n", TicketKey::from_bytes(random()?).to_text());
-    match args.out {
+    hand_out(&TicketKey::from_bytes(random()?).to_text(), args.out.as_deref())
+}
+
+/// As a line, on standard output or in a file of its own.
+fn hand_out(secret: &str, out: Option<&Path>) -> Result<(), CommandError> {
+    let line = format!("{secret}\n");
+    match out {
         None => Ok(std::io::stdout().write_all(line.as_bytes())?),
         Some(path) => {
-            write_secret(&path, &line).map_err(|error| format!("--out {}: {error}", path.display()).into())
+            write_secret(path, &line).map_err(|error| format!("--out {}: {error}", path.display()).into())
         }
     }
 }
 
-/// A file that was not there before: nobody has it open, and no key is lost.
+/// A file that was not there before: nobody has it open, and no other secret is lost.
 fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -56,12 +61,15 @@ pub(super) struct TicketArgs {
     /// The name of the server that it is for
     #[arg(long, env = "TICKCAST_TICKET_SERVER", value_name = "NAME", default_value = TicketConfig::SERVER)]
     ticket_server: String,
+    /// Write it into this new file, which only its owner can read [default: standard output]
+    #[arg(long, env = "TICKCAST_OUT", value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
-/// Prints a pass.
+/// Prints a pass, or writes it into a file.
 pub(super) fn make_ticket(args: TicketArgs) -> Result<(), CommandError> {
     let minting = Minting::new(&args.ticket_key, args.ticket_server, args.expires.0)?;
-    Ok(writeln!(std::io::stdout(), "{}", minting.pass(args.client_id)?.to_text())?)
+    hand_out(&minting.pass(args.client_id)?.to_text(), args.out.as_deref())
 }
 
 /// Makes passes with the newest key of a file.

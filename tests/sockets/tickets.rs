@@ -85,19 +85,27 @@ fn clients_in_python_play_with_passes_of_their_own_making() {
 }
 
 #[test]
-fn a_key_is_written_for_its_owner_alone_and_never_over_another() {
-    let (_folder, one, _) = folder();
-    let before = fs::read_to_string(&one).expect("a key");
-    #[cfg(unix)]
+fn keys_and_passes_are_written_for_their_owner_alone_and_never_over_another() {
+    let (folder, keys, _) = folder();
+    let ticket = ["ticket", "--ticket-key", &keys, "--client-id", "7"];
+    let pass = folder.path().join("of 7").display().to_string();
+    assert!(run(&[&ticket[..], &["--out", &pass]].concat()).status.success());
+    for (command, file, begins) in
+        [(&["key"][..], &keys, "tickcast-key-1:"), (&ticket, &pass, "tickcast-pass-1:7:")]
     {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = fs::metadata(&one).expect("a file").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let before = fs::read_to_string(file).expect("a line");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::metadata(file).expect("a file").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{command:?}");
+        }
+        let again = run(&[command, &["--out", file]].concat());
+        assert!(!again.status.success() && text(&again.stderr).contains(&format!("--out {file}: ")));
+        assert_eq!(fs::read_to_string(file).expect("a line"), before);
+        let printed = text(&run(command).stdout);
+        assert!(printed.starts_with(begins) && printed != before && printed.len() == before.len());
     }
-    assert!(!run(&["key", "--out", &one]).status.success());
-    assert_eq!(fs::read_to_string(&one).expect("a key"), before);
-    let printed = text(&run(&["key"]).stdout);
-    assert!(printed.starts_with("tickcast-key-1:") && printed != before && printed.len() == before.len());
 }
 
 #[test]

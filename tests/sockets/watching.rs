@@ -10,7 +10,7 @@ use tickcast::{Config, HttpThread, TickServer};
 
 use crate::crowd::{Crowd, alone, server};
 use crate::exposition::Exposition;
-use crate::http::{connect, get, request};
+use crate::http::{ask, connect, get, request};
 use crate::served::{Served, run, text};
 
 /// A server that is watched, where it answers, and who answers.
@@ -47,6 +47,20 @@ fn four_pages_answer_who_reads_and_nothing_else_does() {
     }
     assert_eq!(get(at, "/peers?limit=0").status, 400);
     assert_eq!(get(at, "/live").body, "ok\n");
+}
+
+#[test]
+fn a_page_in_a_browser_reads_nothing_under_a_name_of_its_own() {
+    let _alone = alone();
+    let (_server, at, _http) = watched(Config::default());
+    let status = |target: &str, host: &str| ask(at, &format!("GET {target} HTTP/1.1\r\n{host}\r\n")).status;
+    for target in ["/live", "/metrics", "/peers", "/"] {
+        assert_eq!(status(target, "Host: evil.example:9464\r\n"), 403, "{target}");
+    }
+    assert_eq!(status("http://evil.example/peers", &format!("Host: {at}\r\n")), 403);
+    for host in ["Host: localhost\r\n", "Host: [::1]:80\r\n", ""] {
+        assert_eq!(status("/peers", host), 200, "{host}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Everything that a reader can cost is bounded: connections, bytes of a request, time, and what one answer holds. The
 //! answers come from an [`Observer`], which the tick knows nothing of.
 
+mod host;
 mod metrics;
 mod site;
 
@@ -43,7 +44,8 @@ impl Observer {
     }
 
     /// Answers GET and HEAD of `/live`, `/ready`, `/metrics` and `/peers`, until it is dropped. There is no
-    /// authentication: listen where only those come who may know.
+    /// authentication: listen where only those come who may know. Who asks for a name other than `localhost` is refused,
+    /// so that no page in a browser can read on behalf of who looks at it.
     ///
     /// An answer is made without a pause, and takes the longer the more peers there are; a runtime that must
     /// not wait so long runs this on a thread of its own, as [`HttpThread`] does.

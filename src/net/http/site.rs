@@ -5,7 +5,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 
 use super::super::observer::{Observer, Trouble};
-use super::metrics;
+use super::{host, metrics};
 use crate::gate::{PeerView, PeersPage};
 use crate::wire::Encoding;
 
@@ -25,11 +25,14 @@ impl Page {
     }
 }
 
-/// The answer to a request, of which only method and path count.
+/// The answer to a request, of which only method, target and whom it names count.
 pub(super) fn answer<B>(observer: &Observer, request: &Request<B>) -> Response<String> {
     let is_known = matches!(*request.method(), Method::GET | Method::HEAD);
     let uri = request.uri();
     let page = match uri.path() {
+        _ if !host::is_no_name(request) => {
+            Page::plain(StatusCode::FORBIDDEN, "ask by address, or for localhost\n")
+        }
         "/live" | "/ready" | "/metrics" | "/peers" if !is_known => {
             Page::plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n")
         }
