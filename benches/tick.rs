@@ -1,14 +1,19 @@
 //! The tick loop without sockets: moves in, datagrams out. `cargo bench`, or a part of it:
 //! `cargo bench --bench tick -- tick/compact`.
 
+#[path = "../tests/allocations/herd.rs"]
+mod herd;
+
 use std::hint::black_box;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use herd::Herd;
 use tickcast::Config;
 use tickcast::client::{Client, ClientConfig};
+use tickcast::game::{Game, Standard};
 use tickcast::gate::PeerAddr;
 use tickcast::secret::Secret;
 use tickcast::server::{Batch, Server};
@@ -16,7 +21,7 @@ use tickcast::wire::{
     self, Ack, Encoding, FromClient, Move, PlainSnapshot, Player, Position, SnapshotHeader, Tick,
 };
 
-criterion_group!(benches, tick, receive, codec);
+criterion_group!(benches, tick, entities, receive, codec);
 criterion_main!(benches);
 
 const FIRST_PORT: u16 = 1_000;
@@ -38,11 +43,15 @@ struct Room {
 }
 
 impl Room {
-    #[expect(clippy::disallowed_methods, reason = "a benchmark begins somewhere in time")]
     fn new(players: u32, encoding: Encoding) -> Self {
+        Self::with_game(players, encoding, Box::new(Standard::new(&Config::default())))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a benchmark begins somewhere in time")]
+    fn with_game(players: u32, encoding: Encoding, game: Box<dyn Game>) -> Self {
         let (secret, now) = (Secret::from_seed(1), Instant::now());
         let config = Config { moves_per_second: 100_000, ..Config::default() };
-        let server = Server::new(config, &secret, now).expect("the configuration is good");
+        let server = Server::with_game(config, game, &secret, now).expect("the configuration is good");
         let batch = Batch::new(server.config().datagram_bytes);
         let mut room = Self { server, batch, moves: Vec::new(), sequence: 0, tick: Tick(0), now };
         let client = |id| {
@@ -149,6 +158,24 @@ fn tick(c: &mut Criterion) {
             group.throughput(Throughput::Elements(players.into()));
             group.bench_function(BenchmarkId::from_parameter(players), |b| b.iter(|| room.round()));
             assert!(room.server.report().totals.moves_applied > 0 && room.server.gate().drops().total() == 0);
+        }
+        group.finish();
+    }
+}
+
+/// The same of 1,000 players, with entities that walk among them.
+fn entities(c: &mut Criterion) {
+    const PLAYERS: u32 = 1_000;
+    for (name, encoding) in
+        [("tick/plain with entities", Encoding::Plain), ("tick/compact with entities", Encoding::Compact)]
+    {
+        let mut group = c.benchmark_group(name);
+        group.sample_size(20);
+        for entities in [0, 500] {
+            let mut room = Room::with_game(PLAYERS, encoding, Box::new(Herd::new(entities)));
+            (0..60).for_each(|_| room.round());
+            group.bench_function(BenchmarkId::from_parameter(entities), |b| b.iter(|| room.round()));
+            assert_eq!(room.server.report().entities, entities);
         }
         group.finish();
     }

@@ -10,19 +10,19 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::seal::TicketKeys;
-use crate::wire::{Bounds, Position, SEALED_EXTRA_BYTES, UDP_PAYLOAD_MAX};
+use crate::wire::{Bounds, Position, SEALED_EXTRA_BYTES, SERVER_IDS_FROM, UDP_PAYLOAD_MAX};
 
 /// How long a proof of address may be used: long enough for a slow path, too short to be worth stealing.
 pub const PROOF_LIFETIME: Duration = Duration::from_secs(10);
-
-/// Client ids from here on are the server's own, for what it puts into the world itself.
-pub const SERVER_IDS_FROM: u32 = 0xF000_0000;
 
 /// What is in a snapshot must fit: a header, the peer's own player, and some more.
 const DATAGRAM_BYTES_MIN: usize = 256;
 /// How many players are remembered who do not play: some 70 MB in memory and in the store, read within a few seconds at
 /// the start. Beyond, those seen longest ago are forgotten.
 pub const REMEMBERED_MAX: usize = 1_000_000;
+/// How many entities of the server's own stand in the world at the most, so that together with the peers of a view they
+/// are fewer than there may be clusters.
+pub const ENTITIES_MAX: usize = 16_384;
 
 /// Queue places for each peer: the move of a tick and one more. Where ticks are slow, the queue is emptied between
 /// them.
@@ -78,6 +78,11 @@ pub struct Config {
     /// The directory of the store, made if it is not there: players are remembered, also after a crash. `None`: whoever
     /// goes is forgotten.
     pub data: Option<PathBuf>,
+    /// The standard game: how far a player may move in a second, in units: 1 to 2^31. A move farther than its time allows is
+    /// corrected. What a player has not walked is its own for a second. `None`: players are believed.
+    pub speed_limit: Option<u32>,
+    /// The standard game: where players stand who are not remembered. `None`: where their first move says.
+    pub spawn: Option<Position>,
     /// The client ids that may play, all below [`SERVER_IDS_FROM`].
     pub client_ids: RangeInclusive<u32>,
     /// Whose tickets let one play; then all that a session says is sealed. `None`: everyone may play as any client id, and
@@ -120,6 +125,8 @@ impl Default for Config {
             priority: None,
             open: false,
             data: None,
+            speed_limit: None,
+            spawn: None,
             client_ids: 0..=SERVER_IDS_FROM - 1,
             tickets: None,
         }
@@ -149,7 +156,11 @@ impl Config {
         if !self.world.contains(self.world.min) || !self.world.contains(self.world.max) {
             return Err(ConfigError::EmptyRange { flag: "world" });
         }
-        Ok(())
+        within("speed-limit", "", self.speed_limit.unwrap_or(1).into(), 1..=1 << 31)?;
+        match self.spawn {
+            Some(at) if !self.world.contains(at) => Err(ConfigError::SpawnOutsideWorld { at }),
+            _ => Ok(()),
+        }
     }
 
     fn check_datagrams(&self) -> Result<(), ConfigError> {
@@ -222,6 +233,12 @@ pub enum ConfigError {
     EmptyRange {
         /// The flag that sets it.
         flag: &'static str,
+    },
+    /// A spawn that is no place.
+    #[error("--spawn {},{} lies outside of the --world", at.x, at.y)]
+    SpawnOutsideWorld {
+        /// Where it is.
+        at: Position,
     },
     /// What this system does not have.
     #[error("--{flag} needs Linux")]

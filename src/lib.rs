@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod game;
 pub mod gate;
 pub mod load;
 pub mod machine;

@@ -1,11 +1,13 @@
 //! What is counted. Everything is drawn from fixed seeds, so that the same code takes the same instructions.
 
+use tickcast::Config;
+use tickcast::game::{Game, Realm, Standard, Step, Verdict};
 use tickcast::wire::Encoding;
 use tickcast::wire::block::{BLOCK_BYTES_MAX, Encoder, Head, Member};
 
 use crate::callgrind::counted;
 use crate::field::Field;
-use crate::room::{Part, Room};
+use crate::room::{Part, Room, unwatched};
 use crate::walk::Movement;
 
 /// One row of the page.
@@ -20,11 +22,9 @@ pub(crate) struct Case {
 
 pub(crate) const CASES: &[Case] = &[
     Case { name: "receive", title: "gate: receive a move", run: receive },
-    Case {
-        name: "tick-1000",
-        title: "server: tick and poll, for each of 1,000 peers",
-        run: || tick(1_000, 100),
-    },
+    Case { name: "tick-1000", title: STANDARD, run: || tick(1_000, 100) },
+    Case { name: "tick-1000-idle", title: IDLE, run: || tick_with(Config::default(), Box::new(Idle)) },
+    Case { name: "tick-1000-limit", title: LIMITED, run: limited },
     Case {
         name: "tick-10000",
         title: "server: tick and poll, for each of 10,000 peers",
@@ -33,6 +33,28 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "encode", title: "block: encode 56 members, age 2", run: encode },
     Case { name: "decode", title: "client: decode a snapshot, for each of 1,000 players", run: decode },
 ];
+
+pub(crate) const STANDARD: &str = "server: tick and poll, for each of 1,000 peers";
+/// A game whose hooks do nothing; what those of the standard game may take beside it, in percent.
+pub(crate) const IDLE: &str = "server: the same with a game that has no rules";
+pub(crate) const LIMITED: &str = "server: the same with a speed limit";
+pub(crate) const RULES_PERCENT_MAX: f64 = 3.0;
+
+#[derive(Debug)]
+struct Idle;
+
+impl Game for Idle {
+    fn on_move(&mut self, _realm: &mut Realm<'_>, _step: &Step) -> Verdict {
+        Verdict::Accept
+    }
+}
+
+/// Twice as fast as the players walk.
+fn limited() -> u64 {
+    let config = Config { speed_limit: Some(300), ..Config::default() };
+    let game = Standard::new(&config);
+    tick_with(config, Box::new(game))
+}
 
 /// Everyone has been told of everyone by then.
 const WARMUP_TICKS: usize = 100;
@@ -50,6 +72,14 @@ fn tick(players: usize, ticks: usize) -> u64 {
     (players * ticks) as u64
 }
 
+/// The same with a game, of 1,000 players.
+fn tick_with(config: Config, game: Box<dyn Game>) -> u64 {
+    let ticks = 100;
+    let room = Room::with_game(PLAYERS, Encoding::Compact, config, game, &mut unwatched);
+    count_in(room, ticks, &[Part::Tick, Part::Poll]);
+    (PLAYERS * ticks) as u64
+}
+
 fn decode() -> u64 {
     let ticks = 64;
     count_in_room(PLAYERS, ticks, &[Part::Decode]);
@@ -57,7 +87,10 @@ fn decode() -> u64 {
 }
 
 fn count_in_room(players: usize, ticks: usize, counted_parts: &[Part]) {
-    let mut room = Room::new(players, Encoding::Compact, tickcast::Config::default());
+    count_in(Room::new(players, Encoding::Compact, Config::default()), ticks, counted_parts);
+}
+
+fn count_in(mut room: Room, ticks: usize, counted_parts: &[Part]) {
     room.warm_up(WARMUP_TICKS);
     for _ in 0..ticks {
         room.step(&mut |part, call| if counted_parts.contains(&part) { counted(call) } else { call() });

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use super::CommandError;
 use super::running::{self, LogFormat};
 use super::tickets;
-use super::values::{ClientIds, Span, World};
+use super::values::{ClientIds, Place, Span, World};
 use crate::config::{Config, TickRate, TicketConfig};
 use crate::net::{HttpThread, ServeError, TickServer, TicketKeyring};
 
@@ -67,6 +67,13 @@ pub(super) struct ServeArgs {
     /// Drop what a peer sends above this rate, 1 to 100000 a second [default: two a tick, at least 250]
     #[arg(long, env = "TICKCAST_MOVES_PER_SECOND", value_name = "N")]
     moves_per_second: Option<u32>,
+    /// Correct moves of players who go faster than that, 1 to 2147483648 units a second; what a player has not walked is its
+    /// own for a second [default: players are believed]
+    #[arg(long, env = "TICKCAST_SPEED_LIMIT", value_name = "UNITS_PER_SECOND")]
+    speed_limit: Option<u32>,
+    /// Where players stand who are not remembered [default: where their first move says]
+    #[arg(long, env = "TICKCAST_SPAWN", value_name = "X,Y", allow_hyphen_values = true)]
+    spawn: Option<Place>,
     /// Let only these client ids play [default: 0-4026531839, all but the server's own]
     #[arg(long, env = "TICKCAST_CLIENT_IDS", value_name = "FIRST-LAST")]
     client_ids: Option<ClientIds>,
@@ -204,6 +211,8 @@ impl ServeArgs {
             world: self.world.or(file.world),
             datagram_bytes: self.datagram_bytes.or(file.datagram_bytes),
             moves_per_second: self.moves_per_second.or(file.moves_per_second),
+            speed_limit: self.speed_limit.or(file.speed_limit),
+            spawn: self.spawn.or(file.spawn),
             client_ids: self.client_ids.or(file.client_ids),
             view: self.view.or(file.view),
             checksums: self.checksums.or(file.checksums),
@@ -240,6 +249,8 @@ fn config_of(args: ServeArgs) -> Config {
         priority: args.priority.or(default.priority),
         open: args.open.unwrap_or(default.open),
         data: args.data.or(default.data),
+        speed_limit: args.speed_limit.or(default.speed_limit),
+        spawn: args.spawn.map(|place| place.0).or(default.spawn),
         client_ids: args.client_ids.map_or(default.client_ids, |ids| ids.0),
         tickets: None,
     }

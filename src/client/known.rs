@@ -8,7 +8,7 @@ use super::table::{Table, known, ones};
 use super::trail::{self, RenderTime, Sample, Trail};
 use crate::secret::{HashState, Secret};
 use crate::wire::block::Motion;
-use crate::wire::{PlainSnapshot, Player, SnapshotHeader, Tick};
+use crate::wire::{PlainSnapshot, Player, SnapshotHeader, Tick, kind_of};
 
 /// A player as it was when the client was last told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct KnownPlayer {
     pub told: Tick,
     /// Where it is expected to go. Plain snapshots do not say: [`Motion::REST`].
     pub motion: Motion,
-    /// What it is; 0 = a player. Plain snapshots do not say: 0.
+    /// What it is: the kind of an entity of the server's, or 0 = a player. Plain snapshots say it by the id alone.
     pub kind: u8,
 }
 
@@ -152,7 +152,8 @@ impl KnownWorld {
         self.newest = self.newest.max(told);
         snapshot.gone.iter().for_each(|id| self.on_gone(*id, told));
         for &player in &snapshot.players {
-            let known = KnownPlayer { player, told, motion: Motion::REST, kind: 0 };
+            let kind = kind_of(player.client_id);
+            let known = KnownPlayer { player, told, motion: Motion::REST, kind };
             if !self.table.tell(&known, self.spacing) {
                 self.on_newcomer(&known);
             }

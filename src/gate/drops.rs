@@ -62,6 +62,12 @@ drop_reasons! {
     PeerGone = "peer_gone",
     /// A move to a place outside the world; the player stays where it is.
     OutsideWorld = "outside_world",
+    /// A move that the game refused; the player stays where it is.
+    MoveRefused = "move_refused",
+    /// A move that the game corrected: the player is where the game has put it.
+    Corrected = "corrected",
+    /// A move made before its client knew of the newest correction; the player stays where it is.
+    Superseded = "superseded",
     /// A hello answered with a refusal: the server was full.
     Full = "full",
     /// A hello answered with a refusal: another peer plays as its client id.
@@ -84,6 +90,8 @@ drop_reasons! {
     TicketClient = "ticket_client",
     /// A hello answered with a refusal: it was not made with the session key of its ticket.
     TicketBearer = "ticket_bearer",
+    /// A hello answered with a refusal: the game does not let the client play.
+    Game = "game",
     /// A move or leave in clear, where the server wants tickets.
     Unsealed = "unsealed",
     /// A sealed datagram that its peer has not sealed, or not for this session.
@@ -93,9 +101,15 @@ drop_reasons! {
 }
 
 /// How often each [`DropReason`] was met. Shared by whoever receives, ticks and reports.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Drops {
     counts: [AtomicU64; DropReason::ALL.len()],
+}
+
+impl Default for Drops {
+    fn default() -> Self {
+        Self { counts: std::array::from_fn(|_| AtomicU64::new(0)) }
+    }
 }
 
 impl Drops {
@@ -127,10 +141,16 @@ impl Serialize for Drops {
 }
 
 /// Lets one refusal a second through to the log, for each reason: a flood fills counters, not disks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sampler {
     /// The second after the one in which the last was let through, by the server's age.
     seconds: [AtomicU64; DropReason::ALL.len()],
+}
+
+impl Default for Sampler {
+    fn default() -> Self {
+        Self { seconds: std::array::from_fn(|_| AtomicU64::new(0)) }
+    }
 }
 
 impl Sampler {

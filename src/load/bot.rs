@@ -224,9 +224,9 @@ impl Bot {
 /// Whether a client that was refused for this may be let in later.
 fn may_change(reason: RefusalReason) -> bool {
     use RefusalReason::{ClientIdInUse, ClientIdNotAllowed, Encoding, Full, ShuttingDown, Version};
-    use RefusalReason::{Ticket, TicketNeeded};
+    use RefusalReason::{Game, Ticket, TicketNeeded};
     match reason {
-        Full | ClientIdInUse | ShuttingDown => true,
+        Full | ClientIdInUse | ShuttingDown | Game => true,
         Version | ClientIdNotAllowed | Encoding | TicketNeeded | Ticket => false,
     }
 }

@@ -36,6 +36,7 @@ pub fn refusal_in_words(refusal: &Refusal) -> String {
         RefusalReason::Encoding => "the server does not know this encoding".into(),
         RefusalReason::ShuttingDown => "the server is about to stop".into(),
         RefusalReason::TicketNeeded => "the server wants a ticket".into(),
+        RefusalReason::Game => format!("the game does not let this client play: its reason {detail}"),
         RefusalReason::Ticket => {
             TicketFault::from_number(detail).map_or("the ticket is not good here", fault_in_words).into()
         }

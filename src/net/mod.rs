@@ -36,6 +36,7 @@ pub use statistics::{Statistics, StatisticsAnswer, StatisticsAsker};
 pub use status::{Spread, Status, Traffic};
 
 use crate::config::{Config, ConfigError};
+use crate::game::{Game, Standard};
 use crate::gate::{Drops, Gate};
 use crate::machine::{self, PriorityError};
 use crate::seal::TicketKeys;
@@ -88,7 +89,8 @@ pub enum ServeError {
 
 /// A tick server at work on a thread of its own.
 ///
-/// - Start it: [`TickServer::bind`], or [`TickServer::start`] on a socket of yours.
+/// - Start it: [`TickServer::bind`], or [`TickServer::start`] on a socket of yours; with a game of yours
+///   [`TickServer::bind_game`] or [`TickServer::start_game`].
 /// - Look while it runs: [`TickServer::status`], [`TickServer::watch`], [`TickServer::drops`],
 ///   [`TickServer::positions`], [`TickServer::statistics`], [`TickServer::observer`]. None of them makes the tick wait.
 /// - Rotate the keys of tickets: [`TickServer::ticket_keyring`].
@@ -121,12 +123,29 @@ impl TickServer {
     /// If the socket refuses its options, `config` cannot be served, or is open while the socket is reached
     /// from outside, or if its store cannot be used.
     pub fn start(udp: UdpSocket, config: Config) -> Result<Self, ServeError> {
+        let game = Standard::new(&config);
+        Self::start_game(udp, config, Box::new(game))
+    }
+
+    /// As [`TickServer::bind`], with a game of yours.
+    ///
+    /// # Errors
+    /// As those of [`TickServer::bind`].
+    pub fn bind_game(addr: SocketAddr, config: Config, game: Box<dyn Game>) -> Result<Self, ServeError> {
+        Self::start_game(UdpSocket::bind(addr)?, config, game)
+    }
+
+    /// As [`TickServer::start`], with a game of yours. Its hooks are called on the tick's thread.
+    ///
+    /// # Errors
+    /// As those of [`TickServer::start`].
+    pub fn start_game(udp: UdpSocket, config: Config, game: Box<dyn Game>) -> Result<Self, ServeError> {
         let local_addr = udp.local_addr()?;
         if config.open && !local_addr.ip().to_canonical().is_loopback() {
             return Err(ConfigError::OpenOffLoopback { bind: local_addr.ip() }.into());
         }
         let started = machine::now();
-        let mut server = Server::new(config, &secret_of_the_system()?, started)?;
+        let mut server = Server::with_game(config, game, &secret_of_the_system()?, started)?;
         let store = open_store(&mut server)?;
         let gate = Arc::clone(server.gate());
         gate.set_unix_seconds(machine::unix_seconds());

@@ -63,6 +63,8 @@ pub struct Statistics {
     pub snapshots: u64,
     /// Bytes of UDP payload in all datagrams of the ticks.
     pub bytes_out: u64,
+    /// Hooks of the game that panicked.
+    pub hook_panics: u64,
     /// Datagrams received, whatever became of them.
     pub received: u64,
     /// Their bytes.
@@ -227,6 +229,7 @@ impl Window {
             moves_applied: totals.moves_applied - totals_before.moves_applied,
             snapshots,
             bytes_out: totals.bytes_out - totals_before.bytes_out,
+            hook_panics: totals.hook_panics - totals_before.hook_panics,
             received: traffic.received - traffic_before.received,
             received_bytes: traffic.received_bytes - traffic_before.received_bytes,
             receive_errors: traffic.receive_errors - traffic_before.receive_errors,

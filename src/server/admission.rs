@@ -4,17 +4,17 @@ use super::Server;
 use super::ended::is_good;
 use super::peers::{Peer, Snapshots};
 use super::{Batch, say_closed};
+use crate::game::Departure;
 use crate::gate::{Credential, DropReason, Identity, Join, PeerKey, Step};
 use crate::seal::{Opener, keys_of_session};
 use crate::wire::{
-    self, ClosedReason, Encoding, FromServer, Refusal, RefusalReason, Sender, TicketFault, Welcome,
+    self, ClosedReason, Encoding, FromServer, Position, Refusal, RefusalReason, Sender, TicketFault, Welcome,
 };
-use crate::world::PlayerSlot;
 
 /// Why a hello is answered with a refusal.
-struct No {
-    reason: RefusalReason,
-    detail: u32,
+pub(super) struct No {
+    pub(super) reason: RefusalReason,
+    pub(super) detail: u32,
 }
 
 impl From<RefusalReason> for No {
@@ -32,8 +32,8 @@ impl Server {
             _ if credential.is_some() && self.has_waited_too_long(join) => {
                 self.gate.count(DropReason::ProofExpired);
             }
-            _ => match self.check(join, credential) {
-                Ok(()) => _ = self.admit(join, credential),
+            _ => match self.check(join, credential).and_then(|()| self.may_join(join)) {
+                Ok(placed) => _ = self.admit(join, credential, placed),
                 Err(no) => self.refuse(join, &no),
             },
         }
@@ -46,8 +46,8 @@ impl Server {
                 return self.gate.count(DropReason::ClientId);
             }
             Some(key) => key,
-            None => match self.check(join, None) {
-                Ok(()) => self.admit(join, None),
+            None => match self.check(join, None).and_then(|()| self.may_join(join)) {
+                Ok(placed) => self.admit(join, None, placed),
                 Err(no) => return self.refuse(join, &no),
             },
         };
@@ -117,8 +117,22 @@ impl Server {
         (left.as_millis().div_ceil(1000) as u32).max(1)
     }
 
-    /// Makes a peer of the client, with a session of its own, and welcomes it. A player that it had goes with it.
-    fn admit(&mut self, join: &Join, credential: Option<&Credential>) -> PeerKey {
+    /// Whether the game lets the client play, and where its player stands then. Who plays already plays on.
+    fn may_join(&mut self, join: &Join) -> Result<Option<(Position, u32)>, No> {
+        match self.peers.by_client(join.client_id) {
+            Some(_) => Ok(None),
+            None => self.ask_to_join(join.client_id),
+        }
+    }
+
+    /// Makes a peer of the client, with a session of its own, and welcomes it. A player that it had goes with it; else it is
+    /// `placed`, or where it is remembered, if those are places.
+    fn admit(
+        &mut self,
+        join: &Join,
+        credential: Option<&Credential>,
+        placed: Option<(Position, u32)>,
+    ) -> PeerKey {
         let mut before = self.peers.by_client(join.client_id).and_then(|key| self.peers.remove(key));
         let accounts_before = before.as_ref().and_then(|before| self.gate.accounts_at(before.addr));
         let accounts = self.gate.accounts_at(join.from).or(accounts_before);
@@ -127,10 +141,15 @@ impl Server {
             say_closed(&mut self.outbox, before, ClosedReason::Replaced);
         }
         if let Some(other) = self.gate.key_at(join.from) {
-            self.remove(other);
+            self.remove(other, Departure::Replaced);
         }
         let player = self.world.admit(join.client_id);
-        self.recall(player, join.client_id);
+        let remembered = self.memory.as_mut().and_then(|memory| memory.recall(join.client_id));
+        let is_place = |(at, _): &(Position, u32)| self.world.bounds().contains(*at);
+        let placed = placed.filter(is_place).or(remembered.map(|before| (before.at, before.state)));
+        if let Some((at, state)) = placed {
+            let _is_a_place = self.put(player, at, state);
+        }
         let encoding = Encoding::from_number(join.encoding).unwrap_or(Encoding::Plain);
         let snapshots = Snapshots::new(encoding, self.config.snapshot_bytes());
         let mut peer = Peer::new(join, self.draw_session(), player, snapshots, self.now);
@@ -152,16 +171,6 @@ impl Server {
         peer.sealer = Some(Box::new(sealer));
         peer.ticket = Some(credential.session_key.mark());
         Box::new(opener)
-    }
-
-    /// Places a player that is remembered where it stood, if that is a place still.
-    fn recall(&mut self, slot: PlayerSlot, client_id: u32) {
-        if let Some(memory) = &mut self.memory
-            && let Some(before) = memory.recall(client_id)
-            && self.world.place(slot, before.at, before.state).is_ok()
-        {
-            memory.mark(self.now, slot);
-        }
     }
 
     fn draw_session(&mut self) -> u64 {
@@ -198,7 +207,7 @@ impl Server {
             timeout_ms: self.config.timeout.as_millis() as u32,
             datagram_bytes: self.config.datagram_bytes as u32,
             moves_per_second: self.config.moves_per_second,
-            bounds: self.config.world,
+            bounds: self.world.bounds(),
             client_id: peer.client_id,
             placed: u32::from(standing.is_some()),
             at: standing.map(|player| player.at).unwrap_or_default(),
@@ -240,5 +249,6 @@ fn counted_as(reason: RefusalReason) -> DropReason {
         RefusalReason::ShuttingDown => DropReason::ShuttingDown,
         RefusalReason::TicketNeeded => DropReason::TicketNeeded,
         RefusalReason::Ticket => DropReason::TicketExpired,
+        RefusalReason::Game => DropReason::Game,
     }
 }

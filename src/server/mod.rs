@@ -8,7 +8,9 @@ mod admission;
 mod batch;
 mod ended;
 mod memory;
+mod moves;
 mod peers;
+mod rules;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +22,8 @@ pub use batch::Batch;
 pub use memory::Changes;
 
 use crate::config::{Config, ConfigError, REMEMBERED_MAX};
-use crate::gate::{Command, DropReason, Gate, PeerKey, Step};
+use crate::game::{Departure, Game, Standard};
+use crate::gate::{Command, DropReason, Gate, PeerKey};
 use crate::secret::Secret;
 use crate::snapshot::{CompactSnapshots, PlainSnapshots};
 use crate::wire::{self, Closed, ClosedReason, Encoding, FromServer, Player, SnapshotHeader, Tick};
@@ -28,6 +31,7 @@ use crate::world::World;
 use ended::Ended;
 use memory::Memory;
 use peers::{Peer, Peers, Snapshots};
+use rules::Rules;
 
 /// How long ids that have gone are named in plain snapshots.
 const GONE_TOLD: Duration = Duration::from_secs(1);
@@ -51,6 +55,8 @@ pub struct Totals {
     pub snapshots: u64,
     /// Bytes of UDP payload made, all datagrams of the tick together.
     pub bytes_out: u64,
+    /// Hooks of the game that panicked.
+    pub hook_panics: u64,
 }
 
 /// What a tick found and did.
@@ -62,6 +68,8 @@ pub struct Report {
     pub peers: usize,
     /// How many players stand in the world.
     pub players: usize,
+    /// How many entities of the game's stand in it.
+    pub entities: usize,
     /// Commands since the tick before.
     pub commands: usize,
     /// All ticks so far.
@@ -70,7 +78,7 @@ pub struct Report {
 
 /// A tick server without clock and sockets: moves in, one snapshot datagram a tick out.
 ///
-/// It owns peers, world and snapshots; the [`Gate`] it shares with whoever receives.
+/// It owns peers, world, game and snapshots; the [`Gate`] it shares with whoever receives.
 ///
 /// - Datagrams in, at any time and from any thread: [`Gate::receive`] of [`Server::gate`].
 /// - Once a tick: [`Server::tick`], then [`Server::poll`] until it says that nothing is left, sending each
@@ -87,6 +95,7 @@ pub struct Server {
     gate: Arc<Gate>,
     peers: Peers,
     world: World,
+    rules: Rules,
     /// `None`: whoever goes is forgotten.
     memory: Option<Memory>,
     memories: Secret,
@@ -113,17 +122,32 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server without peers. Everything random in it comes from `secret`.
+    /// A server without peers, with the [`Standard`] game. Everything random in it comes from `secret`.
     ///
     /// # Errors
     /// If a value of `config` is out of bounds.
     pub fn new(config: Config, secret: &Secret, now: Instant) -> Result<Self, ConfigError> {
+        let game = Standard::new(&config);
+        Self::with_game(config, Box::new(game), secret, now)
+    }
+
+    /// The same with a game of yours. It does not see what of `config` is the standard game's.
+    ///
+    /// # Errors
+    /// If a value of `config` is out of bounds.
+    pub fn with_game(
+        config: Config,
+        game: Box<dyn Game>,
+        secret: &Secret,
+        now: Instant,
+    ) -> Result<Self, ConfigError> {
         config.check()?;
         let gone_ticks = config.tick_rate.ticks_in(GONE_TOLD);
         Ok(Self {
             gate: Arc::new(Gate::new(&config, secret, now)),
             peers: Peers::new(secret),
             world: World::new(config.world, secret),
+            rules: Rules::new(game, secret),
             memory: None,
             memories: secret.derive("memory"),
             plain: PlainSnapshots::new(config.snapshot_bytes(), gone_ticks, config.view),
@@ -166,6 +190,7 @@ impl Server {
         self.drain();
         self.report.commands = std::mem::take(&mut self.commands);
         self.remove_silent();
+        self.ask_for_tick();
         if self.peers.has_any(Encoding::Plain) {
             self.plain.begin(tick, &self.world);
         }
@@ -174,7 +199,8 @@ impl Server {
         }
         self.next_place = 0;
         self.report.peers = self.peers.len();
-        self.report.players = self.world.standing_count();
+        self.report.entities = self.world.entity_count();
+        self.report.players = self.world.standing_count() - self.report.entities;
     }
 
     /// Applies what has come in before its tick, where the queue is filling up: at slow tick rates more comes in
@@ -251,7 +277,7 @@ impl Server {
 
     /// Every player that stands in the world.
     pub fn players(&self) -> impl Iterator<Item = Player> {
-        self.world.standing().map(|(_, player)| player)
+        self.world.standing().map(|(_, player)| player).filter(|player| wire::kind_of(player.client_id) == 0)
     }
 
     /// The configuration that it was made with.
@@ -293,34 +319,8 @@ impl Server {
         }
     }
 
-    fn on_move(&mut self, key: PeerKey, step: &Step) {
-        if let Err(reason) = self.apply(key, step) {
-            self.gate.count(reason);
-        }
-    }
-
-    fn apply(&mut self, key: PeerKey, step: &Step) -> Result<(), DropReason> {
-        let peer = self.peers.get_mut(key).ok_or(DropReason::PeerGone)?;
-        if !peer.applied.is_newer(step.sequence) {
-            return Err(DropReason::Sequence);
-        }
-        peer.heard = self.now;
-        peer.session_before = None;
-        peer.has_spoken = true;
-        peer.snapshots.on_ack(step.ack);
-        self.ack_ages.note(self.report.tick, step.ack);
-        let is_new =
-            self.world.place(peer.player, step.at, step.state).map_err(|_| DropReason::OutsideWorld)?;
-        if is_new && let Some(memory) = &mut self.memory {
-            memory.mark(self.now, peer.player);
-        }
-        peer.applied.note(step.sequence);
-        self.report.totals.moves_applied += 1;
-        Ok(())
-    }
-
     fn on_leave(&mut self, key: PeerKey) {
-        match self.remove(key) {
+        match self.remove(key, Departure::Left) {
             Some(mut peer) => {
                 self.report.totals.left += 1;
                 say_closed(&mut self.outbox, &mut peer, ClosedReason::Left);
@@ -334,7 +334,7 @@ impl Server {
         let mut silent = std::mem::take(&mut self.silent);
         self.peers.silent(since, &mut silent);
         for key in silent.drain(..) {
-            if let Some(mut peer) = self.remove(key) {
+            if let Some(mut peer) = self.remove(key, Departure::TimedOut) {
                 self.report.totals.timed_out += 1;
                 say_closed(&mut self.outbox, &mut peer, ClosedReason::TimedOut);
             }
@@ -343,7 +343,9 @@ impl Server {
     }
 
     /// Forgets a peer and its player, but for where it stood, if players are remembered.
-    fn remove(&mut self, key: PeerKey) -> Option<Peer> {
+    fn remove(&mut self, key: PeerKey, why: Departure) -> Option<Peer> {
+        let client_id = self.peers.get(key)?.client_id;
+        self.tell_of_leaving(client_id, why);
         let peer = self.peers.remove(key)?;
         self.gate.remove(peer.addr);
         if peer.sealer.is_some() {
@@ -381,7 +383,7 @@ impl Server {
             tick: self.report.tick,
             applied: peer.applied.newest,
             applied_history: peer.applied.history,
-            players: self.report.players as u32,
+            players: self.world.standing_count() as u32,
         };
         let (plain, compact, world, own) = (&mut self.plain, &mut self.compact, &self.world, peer.player);
         let snapshots = &mut peer.snapshots;

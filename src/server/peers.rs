@@ -7,7 +7,7 @@ use crate::gate::{Join, PeerAddr, PeerKey, is_newer};
 use crate::seal::Sealer;
 use crate::secret::{HashState, Secret};
 use crate::snapshot::{Told, Turn};
-use crate::wire::{Ack, Encoding};
+use crate::wire::{Ack, Encoding, Position};
 use crate::world::PlayerSlot;
 
 /// An address that plays as a client id.
@@ -24,6 +24,7 @@ pub(super) struct Peer {
     pub(super) player: PlayerSlot,
     pub(super) heard: Instant,
     pub(super) applied: Applied,
+    pub(super) correction: Correction,
     pub(super) snapshots: Snapshots,
     /// Seals what it is sent, if it has come with a ticket.
     pub(super) sealer: Option<Box<Sealer>>,
@@ -81,6 +82,7 @@ impl Peer {
             player,
             heard: now,
             applied: Applied::default(),
+            correction: Correction::default(),
             snapshots,
             sealer: None,
             ticket: None,
@@ -117,6 +119,35 @@ impl Applied {
         let newest_bit = 1_u32.checked_shl(step.wrapping_sub(1)).unwrap_or(0);
         self.history = if is_first { 0 } else { shifted | newest_bit };
         self.newest = sequence;
+    }
+}
+
+/// Where the server has put a player whose client said otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Correction {
+    /// How many there were; 0 = none. Goes around, without the 0.
+    pub(super) number: u32,
+    /// Where the newest put the player.
+    pub(super) at: Position,
+    /// Whether no move has shown yet that the client knows of it.
+    pub(super) is_open: bool,
+}
+
+impl Correction {
+    /// The player has been put to `at`.
+    pub(super) fn put(&mut self, at: Position) {
+        let number = self.number.wrapping_add(1).max(1);
+        *self = Self { number, at, is_open: true };
+    }
+
+    /// Whether a move that echoes this number was made by a client that knew of the newest. One that echoes nothing never
+    /// says so, and is taken at its word.
+    pub(super) fn is_known_by(&mut self, echo: Option<u32>) -> bool {
+        let is_known = echo.is_none_or(|echo| echo == self.number);
+        if is_known && echo.is_some() {
+            self.is_open = false;
+        }
+        is_known
     }
 }
 
@@ -239,6 +270,21 @@ mod tests {
         assert_eq!(applied, Applied { newest: 36, history: 1 << 31 });
         applied.note(u32::MAX / 2);
         assert_eq!(applied.history, 0);
+    }
+
+    #[test]
+    fn a_correction_is_open_until_it_is_echoed() {
+        let (mut correction, here) = (Correction::default(), Position { x: 1, y: 2 });
+        assert!(correction.is_known_by(Some(0)) && correction.is_known_by(None));
+        correction.put(Position::default());
+        correction.put(here);
+        assert!(!correction.is_known_by(Some(0)) && !correction.is_known_by(Some(1)) && correction.is_open);
+        assert!(correction.is_known_by(None) && correction.is_open, "who echoes nothing says nothing");
+        assert!(correction.is_known_by(Some(2)));
+        assert_eq!(correction, Correction { number: 2, at: here, is_open: false });
+        correction.number = u32::MAX;
+        correction.put(here);
+        assert_eq!(correction.number, 1);
     }
 
     #[test]

@@ -53,12 +53,17 @@ impl Bounds {
     pub fn contains(&self, at: Position) -> bool {
         (self.min.x..=self.max.x).contains(&at.x) && (self.min.y..=self.max.y).contains(&at.y)
     }
+
+    /// The place within the bounds, which must not be empty, that is nearest to `at`.
+    pub fn nearest(&self, at: Position) -> Position {
+        Position { x: at.x.clamp(self.min.x, self.max.x), y: at.y.clamp(self.min.y, self.max.y) }
+    }
 }
 
 /// One player as everyone is told of it: 16 bytes on the wire.
 #[derive(Encode, Decode, Serialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Player {
-    /// The number the player is known by.
+    /// The number the player is known by; those of the server's entities say what they are: [`crate::wire::kind_of`].
     pub client_id: u32,
     /// Where it stands.
     pub at: Position,
@@ -271,6 +276,8 @@ pub enum RefusalReason {
     TicketNeeded,
     /// The ticket is not good here: the detail is a [`TicketFault`].
     Ticket,
+    /// The game does not let this client play: the detail is a number of the game's own.
+    Game,
 }
 
 /// What is wrong with a ticket.

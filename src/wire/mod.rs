@@ -6,6 +6,7 @@
 
 pub mod block;
 mod codec;
+mod entity;
 mod message;
 mod sealed;
 
@@ -16,6 +17,7 @@ pub use codec::{
     encode_server, snapshot_header,
 };
 pub(crate) use codec::{encode_part, encode_reply, hello_prefix};
+pub use entity::{ENTITY_NUMBERS, SERVER_IDS_FROM, entity_id, kind_of};
 pub use message::{
     Ack, Bounds, Challenge, Closed, ClosedReason, Encoding, FromClient, FromServer, Hello, Leave, Move,
     PLAYER_BYTES, PlainSnapshot, Player, Position, Proof, Refusal, RefusalReason, SnapshotHeader, Tick,

@@ -1,18 +1,20 @@
 //! What is true?
 //!
-//! The players, where they stand, and where one may stand. Deterministic: the same calls in the same order
-//! make the same world. No clock, no socket, no thread, no global randomness.
+//! The players, the entities of the server's own, where they stand, and where one may stand. Deterministic: the same
+//! calls in the same order make the same world. No clock, no socket, no thread, no global randomness.
 
+mod entities;
 mod space;
 
 use std::collections::HashMap;
 
+use entities::Numbers;
 pub use space::NearOrder;
 
 use crate::secret::{HashState, Secret};
 use crate::wire::{Bounds, Player, Position};
 
-/// A player's place in the world's table. It stays the same while the player is in the world.
+/// A player's, or an entity's, place in the world's table. It stays the same while it is in the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlayerSlot(pub u32);
 
@@ -38,10 +40,13 @@ enum Row {
     Standing(Player),
 }
 
-/// All players.
+/// All players and entities, which stand in one table: whoever is told of the one is told of the other.
 ///
-/// Change it with [`World::admit`], [`World::place`] and [`World::remove`]; read it with [`World::player`],
-/// [`World::find`] and [`World::standing`].
+/// - Players: [`World::admit`], [`World::place`] and [`World::remove`].
+/// - Entities: [`World::spawn`], [`World::place`] and [`World::despawn`]; then [`World::take_despawned`] until there are
+///   none, before the next tick is told.
+/// - Where one may stand: [`World::bounds`], [`World::set_bounds`]. Nobody ever stands outside.
+/// - To look: [`World::player`], [`World::find`], [`World::standing`].
 #[derive(Debug)]
 pub struct World {
     bounds: Bounds,
@@ -49,13 +54,26 @@ pub struct World {
     vacant: Vec<PlayerSlot>,
     by_client: HashMap<u32, PlayerSlot, HashState>,
     standing: usize,
+    entities: usize,
+    numbers: Numbers,
+    /// Entities that have gone, whose slots are not vacant yet.
+    despawned: Vec<(PlayerSlot, u32)>,
 }
 
 impl World {
     /// An empty world. The secret keys the index over client ids, which strangers choose.
     pub fn new(bounds: Bounds, secret: &Secret) -> Self {
         let by_client = HashMap::with_hasher(secret.derive("players").hash_state());
-        Self { bounds, rows: Vec::new(), vacant: Vec::new(), by_client, standing: 0 }
+        Self {
+            bounds,
+            rows: Vec::new(),
+            vacant: Vec::new(),
+            by_client,
+            standing: 0,
+            entities: 0,
+            numbers: Numbers::default(),
+            despawned: Vec::new(),
+        }
     }
 
     /// Makes a player known. Nobody sees it until it is placed. A client id that is known keeps its slot.
@@ -64,6 +82,11 @@ impl World {
             return slot;
         }
         let row = Row::Waiting { client_id };
+        self.put(client_id, row)
+    }
+
+    /// Finds a row for who is not in the table.
+    fn put(&mut self, client_id: u32, row: Row) -> PlayerSlot {
         let slot = match self.vacant.pop() {
             Some(slot) => {
                 self.rows[slot.index()] = row;
@@ -115,7 +138,7 @@ impl World {
         seen
     }
 
-    /// The player at `slot`, if it stands somewhere.
+    /// The player, or entity, at `slot`, if it stands somewhere.
     pub fn player(&self, slot: PlayerSlot) -> Option<Player> {
         match self.rows.get(slot.index())? {
             Row::Standing(player) => Some(*player),
@@ -123,7 +146,7 @@ impl World {
         }
     }
 
-    /// The player known by `client_id`, if it stands somewhere.
+    /// The player, or entity, known by `client_id`, if it stands somewhere.
     pub fn find(&self, client_id: u32) -> Option<Player> {
         self.player(*self.by_client.get(&client_id)?)
     }
@@ -133,7 +156,7 @@ impl World {
         self.by_client.get(&client_id).copied()
     }
 
-    /// Every player that stands somewhere, in the order of the slots.
+    /// Every player and entity that stands somewhere, in the order of the slots.
     pub fn standing(&self) -> impl Iterator<Item = (PlayerSlot, Player)> {
         self.rows.iter().enumerate().filter_map(|(index, row)| match row {
             Row::Standing(player) => Some((PlayerSlot(index as u32), *player)),
@@ -141,9 +164,14 @@ impl World {
         })
     }
 
-    /// How many players stand somewhere.
+    /// How many players and entities stand somewhere.
     pub fn standing_count(&self) -> usize {
         self.standing
+    }
+
+    /// How many of them are entities.
+    pub fn entity_count(&self) -> usize {
+        self.entities
     }
 
     /// One more than the highest slot ever given away: how long a table with a row for every slot must be.

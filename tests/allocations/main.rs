@@ -2,9 +2,11 @@
 //!
 //! `allocation_counter` is the allocator of this binary, and counts for each thread alone.
 
+mod herd;
 mod room;
 
-use room::{Part, Room};
+use herd::Herd;
+use room::{Part, Room, unwatched};
 use tickcast::seal::TicketKeys;
 use tickcast::store::Store;
 use tickcast::wire::Encoding;
@@ -39,6 +41,22 @@ fn a_steady_tick_of_plain_snapshots_allocates_nothing() {
 #[test]
 fn a_steady_tick_of_views_allocates_nothing() {
     assert_eq!(allocations(Encoding::Compact, Config { view: Some(2_000), ..Config::default() }), []);
+}
+
+#[test]
+fn a_steady_tick_with_a_speed_limit_allocates_nothing() {
+    assert_eq!(allocations(Encoding::Compact, Config { speed_limit: Some(300), ..Config::default() }), []);
+}
+
+#[test]
+fn a_steady_tick_with_entities_that_walk_allocates_nothing() {
+    for encoding in [Encoding::Plain, Encoding::Compact] {
+        let herd = Box::new(Herd::new(500));
+        let mut room = Room::with_game(PLAYERS, encoding, Config::default(), herd, &mut unwatched);
+        room.warm_up(WARMUP_TICKS);
+        assert_eq!(allocations_in(&mut room), [], "{encoding:?}");
+        assert_eq!(room.server.report().entities, 500);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use tickcast::client::{Client, ClientConfig};
+use tickcast::game::{Game, Standard};
 use tickcast::gate::PeerAddr;
 use tickcast::load::{Area, Walk, Walks};
 use tickcast::seal::{Mint, TicketKey};
@@ -53,11 +54,23 @@ impl Room {
     }
 
     /// The same, for one who looks at their joining.
-    #[expect(clippy::disallowed_methods, reason = "a room begins somewhere in time")]
     pub(crate) fn watched(players: usize, encoding: Encoding, config: Config, watch: Watch) -> Self {
+        let game = Standard::new(&config);
+        Self::with_game(players, encoding, config, Box::new(game), watch)
+    }
+
+    /// The same with another game than the standard one.
+    #[expect(clippy::disallowed_methods, reason = "a room begins somewhere in time")]
+    pub(crate) fn with_game(
+        players: usize,
+        encoding: Encoding,
+        config: Config,
+        game: Box<dyn Game>,
+        watch: Watch,
+    ) -> Self {
         let (secret, now) = (Secret::from_seed(1), Instant::now());
         let has_tickets = config.tickets.is_some();
-        let server = Server::new(config, &secret, now).expect("the configuration is good");
+        let server = Server::with_game(config, game, &secret, now).expect("the configuration is good");
         server.gate().set_unix_seconds(0);
         let client = |id| {
             let config =
@@ -155,7 +168,7 @@ pub(crate) fn key() -> TicketKey {
 }
 
 /// Looks at nothing.
-fn unwatched(_: Part, call: &mut dyn FnMut()) {
+pub(crate) fn unwatched(_: Part, call: &mut dyn FnMut()) {
     call();
 }
 

@@ -13,6 +13,7 @@ mod moving;
 mod pair;
 mod properties;
 mod remembering;
+mod rules;
 mod sealed;
 mod showing;
 mod stealing;

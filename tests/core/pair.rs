@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tickcast::client::{Client, ClientConfig, Event, Phase};
 use tickcast::config::Config;
+use tickcast::game::{Game, Standard};
 use tickcast::gate::{DropReason, PeerAddr};
 use tickcast::secret::Secret;
 use tickcast::server::{Batch, Server, Totals};
@@ -79,6 +80,11 @@ pub(crate) struct Net {
 /// Making one.
 impl Net {
     pub(crate) fn new(config: Config) -> Self {
+        let game = Standard::new(&config);
+        Self::with_game(config, Box::new(game))
+    }
+
+    pub(crate) fn with_game(config: Config, game: Box<dyn Game>) -> Self {
         #[expect(
             clippy::disallowed_methods,
             reason = "an Instant has no other origin; only differences count"
@@ -86,7 +92,8 @@ impl Net {
         let now = Instant::now() + Duration::from_secs(86_400);
         let ledger = Ledger::new(config.open);
         Self {
-            server: Server::new(config, &Secret::from_seed(1), now).expect("a config that can be served"),
+            server: Server::with_game(config, game, &Secret::from_seed(1), now)
+                .expect("a config that can be served"),
             seats: Vec::new(),
             now,
             ledger,

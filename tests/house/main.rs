@@ -21,12 +21,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("world", &["wire", "config", "secret"]),
     ("snapshot", &["world", "wire", "config", "secret"]),
     ("client", &["wire", "config", "seal", "secret"]),
-    ("server", &["gate", "world", "snapshot", "wire", "config", "seal", "secret"]),
+    ("game", &["world", "wire", "config", "secret"]),
+    ("server", &["game", "gate", "world", "snapshot", "wire", "config", "seal", "secret"]),
     (
         "net",
         &[
-            "machine", "store", "server", "gate", "world", "snapshot", "client", "work", "wire", "config",
-            "seal", "secret",
+            "machine", "store", "server", "game", "gate", "world", "snapshot", "client", "work", "wire",
+            "config", "seal", "secret",
         ],
     ),
     (

@@ -8,7 +8,7 @@ use crate::crowd::{Crowd, alone};
 use crate::served::{Served, run, text};
 
 /// The keys that others rely on, in their order; README says what they mean.
-const KEYS: [&str; 30] = [
+const KEYS: [&str; 31] = [
     "seconds",
     "peers",
     "players",
@@ -29,6 +29,7 @@ const KEYS: [&str; 30] = [
     "moves_applied",
     "snapshots",
     "bytes_out",
+    "hook_panics",
     "received",
     "received_bytes",
     "receive_errors",

@@ -33,6 +33,7 @@ const COUNTERS: &[Row] = &[
     ("tickcast_moves_applied", "Moves that changed the world", |n| n.moves_applied),
     ("tickcast_snapshots", "Snapshots made, one for each peer and tick", |n| n.snapshots),
     ("tickcast_made_bytes", "UDP payload of all datagrams of the ticks", |n| n.bytes_out),
+    ("tickcast_hook_panics", "Hooks of the game that panicked", |n| n.hook_panics),
     ("tickcast_received_datagrams", "Datagrams received, whatever became of them", |n| n.received),
     ("tickcast_received_bytes", "UDP payload of the datagrams received", |n| n.received_bytes),
     ("tickcast_receive_errors", "Errors of receiving", |n| n.receive_errors),
@@ -47,6 +48,7 @@ const GAUGES: &[Row] = &[
     ("tickcast_tick", "Number of the last tick", |n| n.tick),
     ("tickcast_peers", "Peers that got a snapshot of the last tick", |n| n.peers),
     ("tickcast_players", "Players that stand in the world", |n| n.players),
+    ("tickcast_entities", "Entities of the game's that stand in the world", |n| n.entities),
     ("tickcast_commands", "Commands that the last tick took out of the queue", |n| n.commands),
 ];
 

@@ -76,6 +76,15 @@ impl Away {
         }
     }
 
+    /// Where a player stood.
+    pub(super) fn find(&self, client_id: u32) -> Option<Player> {
+        let mut place = self.buckets[self.bucket(client_id)];
+        while place != NOBODY && self.rows[place as usize].player.client_id != client_id {
+            place = self.rows[place as usize].next;
+        }
+        (place != NOBODY).then(|| self.rows[place as usize].player)
+    }
+
     /// Where a player stood, who is then remembered no longer.
     pub(super) fn recall(&mut self, client_id: u32) -> Option<Player> {
         let bucket = self.bucket(client_id);
@@ -160,7 +169,14 @@ mod tests {
                 let drawn = draw.number(step);
                 let id = (drawn >> 8) as u32 % 30;
                 match drawn % 4 {
-                    0 => assert_eq!(away.recall(id), model.recall(id), "seed {seed}, step {step}"),
+                    0 => {
+                        let found = away.find(id);
+                        assert_eq!(
+                            (found, away.recall(id)),
+                            (model.recall(id), found),
+                            "seed {seed}, step {step}"
+                        );
+                    }
                     1 => assert_eq!(away.next_changed(), model.next_changed(), "seed {seed}, step {step}"),
                     _ => {
                         let kept = player(id, step as i32);

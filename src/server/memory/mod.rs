@@ -97,6 +97,11 @@ impl Memory {
         }
     }
 
+    /// Where a player stood, who may play again.
+    pub(super) fn find(&self, client_id: u32) -> Option<Player> {
+        self.away.find(client_id)
+    }
+
     /// Where a player stood, who is about to play again.
     pub(super) fn recall(&mut self, client_id: u32) -> Option<Player> {
         self.away.recall(client_id)

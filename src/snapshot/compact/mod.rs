@@ -24,7 +24,7 @@ mod view;
 use std::time::Duration;
 
 use crate::wire::block::Member;
-use crate::wire::{CHECKSUM_FLAG, COMPACT_TAG, Position, SnapshotHeader, Tick, encode_part};
+use crate::wire::{CHECKSUM_FLAG, COMPACT_TAG, Position, SnapshotHeader, Tick, encode_part, kind_of};
 use crate::world::{PlayerSlot, World};
 
 use super::clusters::Clusters;
@@ -348,7 +348,8 @@ impl CompactSnapshots {
             let members = self.clusters.members(id).iter().filter_map(|&slot| {
                 let player = world.player(slot)?;
                 let motion = self.paces[slot.index()].motion();
-                Some(Member { id: player.client_id, at: player.at, state: player.state, motion, kind: 0 })
+                let (id, kind) = (player.client_id, kind_of(player.client_id));
+                Some(Member { id, at: player.at, state: player.state, motion, kind })
             });
             self.history.add(self.now, id, members);
         }

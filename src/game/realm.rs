@@ -1,0 +1,173 @@
+//! What hooks see and change.
+
+use crate::config::TickRate;
+use crate::secret::Secret;
+use crate::wire::{Bounds, Player, Position, Tick, kind_of};
+use crate::world::World;
+
+/// Something of the server's own in the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entity {
+    /// What it is known by.
+    pub id: u32,
+    /// What it is: 1 to 255, by the game's choosing.
+    pub kind: u8,
+    /// Where it stands.
+    pub at: Position,
+    /// The game's own word about it, which clients are told.
+    pub state: u32,
+}
+
+/// The world as a hook sees and changes it.
+///
+/// - When it is: [`Realm::tick`], [`Realm::tick_rate`].
+/// - Where one may stand: [`Realm::bounds`], [`Realm::set_bounds`].
+/// - Players: [`Realm::players`], [`Realm::player`], [`Realm::relocate`].
+/// - Entities: [`Realm::entities`], [`Realm::entity`], [`Realm::spawn`], [`Realm::place`], [`Realm::despawn`].
+/// - Chance: [`Realm::random`].
+///
+/// What changes does so at once; clients are told with the next snapshot.
+#[derive(Debug)]
+pub struct Realm<'a> {
+    scene: Scene,
+    world: &'a mut World,
+    effects: &'a mut Effects,
+    random: &'a mut Random,
+}
+
+/// When a hook is called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scene {
+    pub(crate) tick: Tick,
+    pub(crate) tick_rate: TickRate,
+}
+
+/// What a hook has done that others than the world must hear of. Empty between hooks.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    /// Players who stand elsewhere than their clients say.
+    pub(crate) relocated: Vec<u32>,
+}
+
+/// Numbers drawn from a secret, one after the other.
+#[derive(Debug)]
+pub(crate) struct Random {
+    secret: Secret,
+    drawn: u64,
+}
+
+impl Random {
+    pub(crate) fn new(secret: Secret) -> Self {
+        Self { secret, drawn: 0 }
+    }
+
+    fn draw(&mut self) -> u64 {
+        self.drawn += 1;
+        self.secret.number(self.drawn)
+    }
+}
+
+impl<'a> Realm<'a> {
+    pub(crate) fn new(
+        scene: Scene,
+        world: &'a mut World,
+        effects: &'a mut Effects,
+        random: &'a mut Random,
+    ) -> Self {
+        Self { scene, world, effects, random }
+    }
+
+    /// The tick that is being made; between ticks, where much comes in, the last.
+    pub fn tick(&self) -> Tick {
+        self.scene.tick
+    }
+
+    /// How many of them there are in a second.
+    pub fn tick_rate(&self) -> TickRate {
+        self.scene.tick_rate
+    }
+
+    /// Where one may stand.
+    pub fn bounds(&self) -> Bounds {
+        self.world.bounds()
+    }
+
+    /// From now on one may stand within `bounds` only. Whoever stands outside is put to the nearest place within: players
+    /// as by [`Realm::relocate`], so that a game may put them elsewhere right after. False, and nothing has changed, if
+    /// there is no place in them. Clients are told the bounds when they join, and not again.
+    pub fn set_bounds(&mut self, bounds: Bounds) -> bool {
+        let relocated = &mut self.effects.relocated;
+        let moved = |moved: Player| {
+            if kind_of(moved.client_id) == 0 {
+                relocated.push(moved.client_id);
+            }
+        };
+        self.world.set_bounds(bounds, moved).is_ok()
+    }
+
+    /// Every player that stands somewhere.
+    pub fn players(&self) -> impl Iterator<Item = Player> {
+        self.world.standing().map(|(_, player)| player).filter(|player| kind_of(player.client_id) == 0)
+    }
+
+    /// The player known by `client_id`, if it stands somewhere.
+    pub fn player(&self, client_id: u32) -> Option<Player> {
+        self.world.find(client_id).filter(|_| kind_of(client_id) == 0)
+    }
+
+    /// Puts a player somewhere, also one whom nobody has seen yet, and tells its client: moves that it made before it knew
+    /// do not undo that. False, and nothing has changed, if nobody plays as `client_id` or that is no place.
+    pub fn relocate(&mut self, client_id: u32, at: Position) -> bool {
+        let is_put = kind_of(client_id) == 0 && self.put(client_id, at, None);
+        if is_put {
+            self.effects.relocated.push(client_id);
+        }
+        is_put
+    }
+
+    /// Every entity.
+    pub fn entities(&self) -> impl Iterator<Item = Entity> {
+        self.world.standing().filter_map(|(_, player)| entity(player))
+    }
+
+    /// The entity known by `id`.
+    pub fn entity(&self, id: u32) -> Option<Entity> {
+        entity(self.world.find(id)?)
+    }
+
+    /// Puts something of that kind, 1 to 255, into the world, and gives the id that it is known by from then on. `None`
+    /// where that is no place or no kind, or where [`crate::config::ENTITIES_MAX`] are there already.
+    pub fn spawn(&mut self, kind: u8, at: Position, state: u32) -> Option<u32> {
+        self.world.spawn(kind, at, state)
+    }
+
+    /// Puts an entity somewhere else. False, and nothing has changed, if there is none with that id or that is no place.
+    pub fn place(&mut self, id: u32, at: Position, state: u32) -> bool {
+        kind_of(id) != 0 && self.put(id, at, Some(state))
+    }
+
+    /// Takes an entity out of the world. False if there is none with that id.
+    pub fn despawn(&mut self, id: u32) -> bool {
+        self.world.despawn(id)
+    }
+
+    /// A number that nobody can predict, drawn from the server's secret: the same one in a replay.
+    pub fn random(&mut self) -> u64 {
+        self.random.draw()
+    }
+
+    /// With the state that it has, or 0, if none is given.
+    fn put(&mut self, id: u32, at: Position, state: Option<u32>) -> bool {
+        let Some(slot) = self.world.slot_of(id) else { return false };
+        let state = state.or(self.world.player(slot).map(|player| player.state)).unwrap_or_default();
+        self.world.place(slot, at, state).is_ok()
+    }
+}
+
+fn entity(player: Player) -> Option<Entity> {
+    let Player { client_id: id, at, state } = player;
+    match kind_of(id) {
+        0 => None,
+        kind => Some(Entity { id, kind, at, state }),
+    }
+}

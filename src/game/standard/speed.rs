@@ -1,0 +1,72 @@
+//! How far a player may move: no farther than its time allows, counted in ticks, so that a replay judges alike.
+
+use crate::config::TickRate;
+use crate::game::Step;
+use crate::wire::{Position, Tick};
+
+/// What a player has not walked is its own for a second: a network brings moves late and together, and loses some. At slow
+/// tick rates for so many ticks: two moves may arrive in one.
+const SAVED_TICKS_MIN: f64 = 2.0;
+/// More than is lost where a period is a whole number of nanoseconds, and sums are rounded.
+const ROUNDING: f64 = 1.0 + 1e-6;
+
+/// A token bucket for each player, in units of the world.
+///
+/// Distances are of `f64`, whose sums and roots are the same on every machine.
+#[derive(Debug)]
+pub(super) struct SpeedLimit {
+    units_per_tick: f64,
+    saved_max: f64,
+    /// By the player's row in the world.
+    purses: Vec<Purse>,
+}
+
+/// How far one player may move at once.
+#[derive(Clone, Copy, Debug, Default)]
+struct Purse {
+    /// Whose it is. A row of the world gets another player when the one before has gone.
+    player: Option<u32>,
+    units: f64,
+    counted: Tick,
+}
+
+impl SpeedLimit {
+    pub(super) fn new(units_per_second: u32, tick_rate: TickRate) -> Self {
+        let units_per_second = f64::from(units_per_second);
+        let units_per_tick = units_per_second * tick_rate.period().as_secs_f64() * ROUNDING;
+        let saved_max = units_per_second.max(units_per_tick * SAVED_TICKS_MIN);
+        Self { units_per_tick, saved_max, purses: Vec::new() }
+    }
+
+    /// Whether a player who stands at `from` may take the step now; it has paid for it then.
+    pub(super) fn allows(&mut self, now: Tick, step: &Step, from: Position) -> bool {
+        let (saved_max, units_per_tick) = (self.saved_max, self.units_per_tick);
+        let purse = self.purse(now, step);
+        purse.units = (purse.units + now.since(purse.counted) as f64 * units_per_tick).min(saved_max);
+        purse.counted = now;
+        let left = purse.units - distance(from, step.to);
+        let is_allowed = left >= 0.0;
+        if is_allowed {
+            purse.units = left;
+        }
+        is_allowed
+    }
+
+    fn purse(&mut self, now: Tick, step: &Step) -> &mut Purse {
+        let index = step.slot.index();
+        if index >= self.purses.len() {
+            self.purses.resize(index + 1, Purse::default());
+        }
+        let purse = &mut self.purses[index];
+        if purse.player != Some(step.player) {
+            *purse = Purse { player: Some(step.player), units: self.saved_max, counted: now };
+        }
+        purse
+    }
+}
+
+fn distance(from: Position, to: Position) -> f64 {
+    let along = |from: i32, to: i32| f64::from(to) - f64::from(from);
+    let (x, y) = (along(from.x, to.x), along(from.y, to.y));
+    (x * x + y * y).sqrt()
+}

@@ -1,0 +1,89 @@
+//! What becomes of a move: what it says of its peer is taken in, and then the game judges where its player stands.
+
+use super::Server;
+use super::rules::About;
+use crate::game::{Step as Judged, Verdict};
+use crate::gate::{DropReason, PeerKey, Step};
+use crate::wire::Position;
+use crate::world::{OutsideWorld, PlayerSlot};
+
+impl Server {
+    pub(super) fn on_move(&mut self, key: PeerKey, step: &Step) {
+        if let Err(reason) = self.apply(key, step) {
+            self.gate.count(reason);
+        }
+    }
+
+    fn apply(&mut self, key: PeerKey, step: &Step) -> Result<(), DropReason> {
+        let (judged, correction) = self.take_in(key, step)?;
+        let about = About { hook: "on_move", player: Some(judged.player) };
+        let verdict = self.ask(about, |game, realm| game.on_move(realm, &judged));
+        self.carry_out(key, &judged, correction, verdict.unwrap_or(Verdict::Refuse))?;
+        let peer = self.peers.get_mut(key).ok_or(DropReason::PeerGone)?;
+        peer.applied.note(step.sequence);
+        self.report.totals.moves_applied += 1;
+        Ok(())
+    }
+
+    /// What the move says of its peer is taken in; gives what the game is to judge, and the number of the newest correction.
+    fn take_in(&mut self, key: PeerKey, step: &Step) -> Result<(Judged, u32), DropReason> {
+        let peer = self.peers.get_mut(key).ok_or(DropReason::PeerGone)?;
+        if !peer.applied.is_newer(step.sequence) {
+            return Err(DropReason::Sequence);
+        }
+        peer.heard = self.now;
+        peer.session_before = None;
+        peer.has_spoken = true;
+        peer.snapshots.on_ack(step.ack);
+        self.ack_ages.note(self.report.tick, step.ack);
+        if !peer.correction.is_known_by(None) {
+            return Err(DropReason::Superseded);
+        }
+        if !self.world.bounds().contains(step.at) {
+            return Err(DropReason::OutsideWorld);
+        }
+        let (slot, player) = (peer.player, peer.client_id);
+        let from = self.world.player(slot).map(|player| player.at);
+        Ok((Judged { player, slot, from, to: step.at, state: step.state }, peer.correction.number))
+    }
+
+    fn carry_out(
+        &mut self,
+        key: PeerKey,
+        step: &Judged,
+        correction: u32,
+        verdict: Verdict,
+    ) -> Result<(), DropReason> {
+        let peer = self.peers.get_mut(key).ok_or(DropReason::PeerGone)?;
+        if peer.correction.number != correction {
+            // The hook has put the player elsewhere, which its verdict does not undo.
+            return Err(DropReason::Corrected);
+        }
+        match verdict {
+            Verdict::Accept => self.put(step.slot, step.to, step.state).map_err(|_| DropReason::OutsideWorld),
+            Verdict::Correct(at) => Err(self.correct(key, step, at)),
+            Verdict::Refuse => Err(DropReason::MoveRefused),
+        }
+    }
+
+    fn correct(&mut self, key: PeerKey, step: &Judged, at: Position) -> DropReason {
+        let state = self.world.player(step.slot).map_or(step.state, |player| player.state);
+        if self.put(step.slot, at, state).is_err() {
+            return DropReason::MoveRefused;
+        }
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.correction.put(at);
+        }
+        DropReason::Corrected
+    }
+
+    /// Puts a player somewhere.
+    pub(super) fn put(&mut self, slot: PlayerSlot, at: Position, state: u32) -> Result<(), OutsideWorld> {
+        if self.world.place(slot, at, state)?
+            && let Some(memory) = &mut self.memory
+        {
+            memory.mark(self.now, slot);
+        }
+        Ok(())
+    }
+}
