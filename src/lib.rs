@@ -8,6 +8,7 @@ pub mod client;
 pub mod config;
 pub mod game;
 pub mod gate;
+pub mod level;
 pub mod load;
 pub mod machine;
 pub mod net;

@@ -12,6 +12,7 @@ use source::{Source, is_word, line_of, sources, texts};
 const ROOMS: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("secret", &[]),
+    ("level", &["wire", "secret"]),
     ("machine", &[]),
     ("path", &[]),
     ("work", &[]),
@@ -53,6 +54,10 @@ const ROOMS: &[(&str, &[&str])] = &[
 const OUTSIDE: &[(&str, &[&str])] = &[
     ("bincode", &["src/wire/"]),
     ("siphasher", &["src/secret.rs"]),
+    ("tiled", &["src/level/"]),
+    ("quick_xml", &["src/level/"]),
+    ("base64", &["src/level/"]),
+    ("flate2", &["src/level/"]),
     ("ring", &["src/seal/"]),
     ("dashmap", &["src/gate/shared.rs"]),
     ("crossbeam_queue", &["src/gate/shared.rs", "src/net/work/"]),
