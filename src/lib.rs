@@ -24,4 +24,6 @@ pub mod work;
 pub mod world;
 
 pub use config::{Config, TickRate, TicketConfig};
-pub use net::{HttpThread, Observer, Positions, ServeError, TickServer, TicketKeyring};
+#[cfg(unix)]
+pub use net::{ControlSocket, ControlThread};
+pub use net::{HttpThread, Observer, Orders, Positions, ServeError, TickServer, TicketKeyring};

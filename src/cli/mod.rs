@@ -2,8 +2,10 @@
 
 mod bots;
 mod capacity;
+mod control;
 mod floor;
 mod impair;
+mod order;
 mod running;
 mod send;
 mod serve;
@@ -46,6 +48,7 @@ enum Command {
     Capacity(capacity::CapacityArgs),
     Floor(floor::FloorArgs),
     Impair(impair::ImpairArgs),
+    Order(order::OrderArgs),
     Sim(sim::SimArgs),
     Key(tickets::KeyArgs),
     Ticket(tickets::TicketArgs),
@@ -72,6 +75,7 @@ impl Cli {
             Some(Command::Capacity(args)) => capacity::run(args),
             Some(Command::Floor(args)) => floor::run(args),
             Some(Command::Impair(args)) => impair::run(args),
+            Some(Command::Order(args)) => order::run(args),
             Some(Command::Sim(args)) => sim::run(args),
             Some(Command::Key(args)) => tickets::make_key(args),
             Some(Command::Ticket(args)) => tickets::make_ticket(args),

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use tracing::{info, warn};
 
 use super::CommandError;
+use super::control;
 use super::running::{self, LogFormat};
 use super::tickets;
 use super::values::{ClientIds, Place, Span, World};
@@ -96,6 +97,9 @@ pub(super) struct ServeArgs {
     /// authentication [default: no HTTP]
     #[arg(long, env = "TICKCAST_HTTP", value_name = "ADDR:PORT")]
     http: Option<SocketAddr>,
+    /// Take orders here, a socket in the file system that no other user can open: see `tickcast order` [default: nowhere]
+    #[arg(long, env = "TICKCAST_CONTROL", value_name = "PATH")]
+    control: Option<PathBuf>,
     /// What to log: error, warn, info, debug, trace, or a filter as in RUST_LOG [default: RUST_LOG, or info]
     #[arg(long, env = "TICKCAST_LOG_LEVEL", value_name = "LEVEL")]
     log_level: Option<String>,
@@ -120,6 +124,7 @@ pub(super) fn run(args: ServeArgs) -> Result<(), CommandError> {
     let bind = args.bind.map_or_else(|| BIND.parse(), Ok)?;
     let json = args.json.unwrap_or(false);
     let http = args.http.map(http_listener).transpose()?;
+    let control = args.control.as_deref().map(control::bind).transpose()?;
     let key_file = args.ticket_key.clone();
     if key_file.is_none() && args.ticket_server.is_some() {
         return Err(
@@ -140,6 +145,8 @@ pub(super) fn run(args: ServeArgs) -> Result<(), CommandError> {
         })?;
         let _answers_until_the_end =
             http.map(|http| HttpThread::start(http, server.observer())).transpose()?;
+        let _takes_orders_until_the_end =
+            control.map(|socket| control::start(socket, &server)).transpose()?;
         let (statistics, keyring) = (server.statistics(), server.ticket_keyring());
         let status = tokio::select! {
             status = signals.serve(statistics, |shutdown| server.run_until(shutdown)) => status?,
@@ -224,6 +231,7 @@ impl ServeArgs {
             ticket_server: self.ticket_server.or(file.ticket_server),
             data: self.data.or(file.data),
             http: self.http.or(file.http),
+            control: self.control.or(file.control),
             log_level: self.log_level.or(file.log_level),
             log_format: self.log_format.or(file.log_format),
             pin: self.pin.or(file.pin),

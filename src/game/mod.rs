@@ -12,7 +12,11 @@ pub use realm::{Entity, Realm};
 pub use standard::Standard;
 
 use crate::wire::{Player, Position};
+use crate::work::Done;
 use crate::world::PlayerSlot;
+
+/// What the answer to an order begins with that is not carried out.
+pub const REFUSED: &str = "refused: ";
 
 /// The rules of a world, as hooks.
 ///
@@ -23,6 +27,8 @@ use crate::world::PlayerSlot;
 /// - [`Game::on_move`] and [`Game::on_message`] in the order in which they were received, between the joining and the
 ///   leaving of their player.
 /// - [`Game::on_leave`], once for each that was let in, unless the server stops before.
+/// - [`Game::on_done`] at the start of a tick, for all work that has ended since the last, in the order in which it did.
+/// - [`Game::on_order`] between two ticks.
 /// - [`Game::on_tick`] once a tick, when all that has come in is applied, before anyone is told.
 ///
 /// The same secret and the same calls give the same world, as long as a game asks nobody but its [`Realm`].
@@ -49,6 +55,15 @@ pub trait Game: Send {
 
     /// A player is about to go. It still stands where it stood.
     fn on_leave(&mut self, realm: &mut Realm<'_>, player: u32, why: Departure) {}
+
+    /// Work that a hook has started by [`Realm::start`] has ended, or is waited for no longer.
+    fn on_done(&mut self, realm: &mut Realm<'_>, done: Done) {}
+
+    /// An operator tells the game something; gives what it answers, in one line. An answer that begins with [`REFUSED`] says
+    /// why nothing has come of it.
+    fn on_order(&mut self, realm: &mut Realm<'_>, order: &str) -> String {
+        format!("{REFUSED}unknown order")
+    }
 }
 
 /// Who asks to play.

@@ -1,8 +1,11 @@
 //! What hooks see and change.
 
+use std::time::{Duration, Instant};
+
 use crate::config::TickRate;
 use crate::secret::Secret;
 use crate::wire::{Bounds, Player, Position, Tick, kind_of};
+use crate::work::{Busy, Ledger, Work, WorkId};
 use crate::world::World;
 
 /// Something of the server's own in the world.
@@ -24,6 +27,7 @@ pub struct Entity {
 /// - Where one may stand: [`Realm::bounds`], [`Realm::set_bounds`].
 /// - Players: [`Realm::players`], [`Realm::player`], [`Realm::relocate`].
 /// - Entities: [`Realm::entities`], [`Realm::entity`], [`Realm::spawn`], [`Realm::place`], [`Realm::despawn`].
+/// - Work beside the tick: [`Realm::start`].
 /// - Chance: [`Realm::random`].
 ///
 /// What changes does so at once; clients are told with the next snapshot.
@@ -33,11 +37,14 @@ pub struct Realm<'a> {
     world: &'a mut World,
     effects: &'a mut Effects,
     random: &'a mut Random,
+    work: &'a mut Ledger,
 }
 
 /// When a hook is called.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scene {
+    /// For timeouts alone: a game asks for ticks.
+    pub(crate) now: Instant,
     pub(crate) tick: Tick,
     pub(crate) tick_rate: TickRate,
 }
@@ -73,8 +80,9 @@ impl<'a> Realm<'a> {
         world: &'a mut World,
         effects: &'a mut Effects,
         random: &'a mut Random,
+        work: &'a mut Ledger,
     ) -> Self {
-        Self { scene, world, effects, random }
+        Self { scene, world, effects, random, work }
     }
 
     /// The tick that is being made; between ticks, where much comes in, the last.
@@ -149,6 +157,16 @@ impl<'a> Realm<'a> {
     /// Takes an entity out of the world. False if there is none with that id.
     pub fn despawn(&mut self, id: u32) -> bool {
         self.world.despawn(id)
+    }
+
+    /// Starts something that takes long, beside the tick: [`crate::game::Game::on_done`] is told of its end, once, in a tick
+    /// of its own, whatever becomes of it. After `timeout`, at most [`crate::work::TIMEOUT_MAX`], nobody waits for it any more,
+    /// nor when its owner leaves, if it has one: a player that plays, or is about to.
+    ///
+    /// # Errors
+    /// If [`crate::work::IN_FLIGHT_MAX`] pieces of work are in flight: nothing is started, and nobody will be told of it.
+    pub fn start(&mut self, owner: Option<u32>, timeout: Duration, work: Work) -> Result<WorkId, Busy> {
+        self.work.start(self.scene.now, owner, timeout, work)
     }
 
     /// A number that nobody can predict, drawn from the server's secret: the same one in a replay.

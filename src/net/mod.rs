@@ -3,19 +3,18 @@
 mod board;
 mod clock;
 mod connections;
+#[cfg(unix)]
+mod control;
 mod floor;
 mod http;
 mod observer;
+mod orders;
 mod pace;
 mod receiver;
 mod socket;
 mod statistics;
 mod status;
 mod tick_thread;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the tick thread hands over to it as soon as games can start work")
-)]
 mod work;
 mod worker;
 
@@ -29,9 +28,12 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
+#[cfg(unix)]
+pub use control::{ANSWER_BYTES_MAX, ControlSocket, ControlThread, ORDER_BYTES_MAX};
 pub use floor::{FLOOR_BYTES, Floor, FloorConfig};
 pub use http::HttpThread;
 pub use observer::{Observer, Trouble};
+pub use orders::Orders;
 pub use statistics::{Statistics, StatisticsAnswer, StatisticsAsker};
 pub use status::{Spread, Status, Traffic};
 
@@ -47,7 +49,8 @@ use crate::wire::{Player, Tick};
 use board::{Board, Ending};
 use receiver::Receiver;
 use socket::Bound;
-use tick_thread::{Onlookers, TickThread};
+use tick_thread::{Beside, Onlookers, TickThread};
+use work::Executor;
 use worker::Worker;
 
 /// How many requests for positions may wait for the next tick; who asks beyond that waits for a place.
@@ -76,6 +79,9 @@ pub enum ServeError {
     /// The thread that is to receive cannot be started.
     #[error("cannot start the receive worker: {0}")]
     Worker(#[source] io::Error),
+    /// The threads that do the game's work cannot be started.
+    #[error("cannot start the threads for work: {0}")]
+    Work(#[source] io::Error),
     /// The tick thread may not have the priority that it is to have.
     #[error("cannot have the priority: {0}")]
     Priority(#[from] PriorityError),
@@ -93,6 +99,7 @@ pub enum ServeError {
 ///   [`TickServer::bind_game`] or [`TickServer::start_game`].
 /// - Look while it runs: [`TickServer::status`], [`TickServer::watch`], [`TickServer::drops`],
 ///   [`TickServer::positions`], [`TickServer::statistics`], [`TickServer::observer`]. None of them makes the tick wait.
+/// - Give its game orders: [`TickServer::order`], [`TickServer::orders`].
 /// - Rotate the keys of tickets: [`TickServer::ticket_keyring`].
 /// - Stop it: [`TickServer::run_until`] your shutdown, or drop it; then the thread and its socket live on until it
 ///   has told every peer, up to 200 ms, and then with [`Config::data`] until all is written, up to 5 s.
@@ -103,6 +110,7 @@ pub struct TickServer {
     stop: Arc<AtomicBool>,
     requests: mpsc::Sender<PositionsRequest>,
     statistics: StatisticsAsker,
+    orders: Orders,
     observer: Observer,
     watched: watch::Receiver<Status>,
     ended: oneshot::Receiver<Status>,
@@ -154,10 +162,12 @@ impl TickServer {
         let bound = Bound::new(udp)?;
         let (requests, positions_asked) = mpsc::channel(REQUESTS_MAX);
         let (statistics, statistics_asked) = StatisticsAsker::new();
+        let (orders, orders_given) = Orders::new();
         let (watching, watched) = watch::channel(Status::default());
         let onlookers = Onlookers {
             positions: positions_asked,
             statistics: statistics_asked,
+            orders: orders_given,
             watching,
             board: Arc::clone(&board),
         };
@@ -169,6 +179,8 @@ impl TickServer {
         let (has_worker, has_tickets) = (config.receive_worker, config.tickets.is_some());
         let worker = has_worker.then(|| Worker::start(&bound, &gate, datagram_bytes));
         let worker = worker.transpose().map_err(ServeError::Worker)?;
+        let executor = Executor::start().map_err(ServeError::Work)?;
+        let beside = Beside { worker, store, executor };
         let (granting, granted) = std::sync::mpsc::sync_channel(1);
         std::thread::Builder::new().name("tick".into()).spawn(move || {
             let _said_at_its_end = Ending(board);
@@ -177,7 +189,7 @@ impl TickServer {
             let _starter_waits = granting.send(asked_for);
             if is_granted {
                 let receiver = Receiver::new(bound, Arc::clone(server.gate()), datagram_bytes);
-                let thread = TickThread::new(server, receiver, worker, store, started, stopped, onlookers);
+                let thread = TickThread::new(server, receiver, beside, started, stopped, onlookers);
                 let _nobody_waits = ending.send(thread.run());
             }
         })?;
@@ -189,7 +201,7 @@ impl TickServer {
                  is said: see --ticket-key"
             );
         }
-        Ok(Self { local_addr, gate, stop, requests, statistics, observer, watched, ended })
+        Ok(Self { local_addr, gate, stop, requests, statistics, orders, observer, watched, ended })
     }
 
     /// The address that it listens on.
@@ -225,6 +237,19 @@ impl TickServer {
     /// Asks for statistics, also while [`TickServer::run_until`] has the server.
     pub fn statistics(&self) -> StatisticsAsker {
         self.statistics.clone()
+    }
+
+    /// Has the game carry out an order in the next tick, and gives its answer: see [`Game::on_order`].
+    ///
+    /// # Errors
+    /// If the server has ended.
+    pub async fn order(&self, order: String) -> Result<String, ServeError> {
+        self.orders.give(order).await
+    }
+
+    /// Gives the game orders, also while [`TickServer::run_until`] has the server.
+    pub fn orders(&self) -> Orders {
+        self.orders.clone()
     }
 
     /// Replaces the keys of tickets, also while [`TickServer::run_until`] has the server.

@@ -65,6 +65,18 @@ pub struct Statistics {
     pub bytes_out: u64,
     /// Hooks of the game that panicked.
     pub hook_panics: u64,
+    /// Pieces of work that the game has started beside the tick.
+    pub work_started: u64,
+    /// Those that have ended with an answer.
+    pub work_finished: u64,
+    /// Those that panicked.
+    pub work_failed: u64,
+    /// Those that took too long.
+    pub work_timed_out: u64,
+    /// Those whose owner has left.
+    pub work_cancelled: u64,
+    /// Pieces of work that the game had not been told the end of, after the last tick.
+    pub work_in_flight: usize,
     /// Datagrams received, whatever became of them.
     pub received: u64,
     /// Their bytes.
@@ -230,6 +242,12 @@ impl Window {
             snapshots,
             bytes_out: totals.bytes_out - totals_before.bytes_out,
             hook_panics: totals.hook_panics - totals_before.hook_panics,
+            work_started: totals.work_started - totals_before.work_started,
+            work_finished: totals.work_finished - totals_before.work_finished,
+            work_failed: totals.work_failed - totals_before.work_failed,
+            work_timed_out: totals.work_timed_out - totals_before.work_timed_out,
+            work_cancelled: totals.work_cancelled - totals_before.work_cancelled,
+            work_in_flight: report.work_in_flight,
             received: traffic.received - traffic_before.received,
             received_bytes: traffic.received_bytes - traffic_before.received_bytes,
             receive_errors: traffic.receive_errors - traffic_before.receive_errors,

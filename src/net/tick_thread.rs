@@ -10,11 +10,13 @@ use tracing::{debug, error};
 
 use super::board::Board;
 use super::clock::{Alarm, TickClock};
+use super::orders::{ORDERS_MAX, OrderRequest};
 use super::pace::Pace;
 use super::receiver::{DRAIN_EVERY, DRAIN_MAX, Receiver};
 use super::socket::RECEIVE_MAX;
 use super::statistics::{Counted, StatisticsRequest, Window};
 use super::status::{Durations, Status};
+use super::work::Executor;
 use super::worker::Worker;
 use super::{Positions, PositionsRequest};
 use crate::machine::{make_sleeps_precise, now, sleep, unix_seconds};
@@ -49,10 +51,21 @@ pub(super) struct Onlookers {
     pub(super) positions: mpsc::Receiver<PositionsRequest>,
     /// Want statistics.
     pub(super) statistics: mpsc::Receiver<StatisticsRequest>,
+    /// Tell the game something.
+    pub(super) orders: mpsc::Receiver<OrderRequest>,
     /// Want to know where it stands after every tick.
     pub(super) watching: watch::Sender<Status>,
     /// Look whenever they like.
     pub(super) board: Arc<Board>,
+}
+
+/// Those who take work off the tick.
+pub(super) struct Beside {
+    /// Who receives, unless the tick thread does.
+    pub(super) worker: Option<Worker>,
+    pub(super) store: Option<Store>,
+    /// Who does what the game starts.
+    pub(super) executor: Executor,
 }
 
 /// Owns the core and the socket, and runs until it is told to stop.
@@ -62,6 +75,7 @@ pub(super) struct TickThread {
     /// Who receives, unless this thread does.
     worker: Option<Worker>,
     store: Option<Store>,
+    executor: Executor,
     clock: TickClock,
     alarm: Alarm,
     stop: Arc<AtomicBool>,
@@ -79,13 +93,13 @@ impl TickThread {
     pub(super) fn new(
         server: Server,
         receiver: Receiver,
-        worker: Option<Worker>,
-        store: Option<Store>,
+        beside: Beside,
         started: Instant,
         stop: Arc<AtomicBool>,
         onlookers: Onlookers,
     ) -> Self {
         let config = server.config();
+        let Beside { worker, store, executor } = beside;
         Self {
             clock: TickClock::new(started, config.tick_rate.period()),
             alarm: Alarm::new(config.tick_rate.period()),
@@ -94,6 +108,7 @@ impl TickThread {
             receiver,
             worker,
             store,
+            executor,
             stop,
             onlookers,
             status: Status::default(),
@@ -163,6 +178,8 @@ impl TickThread {
 
     fn tick(&mut self, tick: Tick) {
         let began = now();
+        self.take_orders();
+        self.take_answers();
         self.server.tick(began, tick);
         self.status.report = *self.server.report();
         self.note_traffic();
@@ -171,6 +188,7 @@ impl TickThread {
         let paused = self.send_all(began);
         self.answer_requests(tick);
         self.keep(began);
+        self.hand_over_work();
         let done = now();
         let late = began.saturating_duration_since(self.clock.deadline(tick));
         self.lateness.note(late);
@@ -242,6 +260,27 @@ impl TickThread {
         if let Some(store) = &mut self.store {
             store.after_tick(now, &mut self.server);
             self.status.store = Some(store.status());
+        }
+    }
+
+    /// What came of the game's work since the last tick.
+    fn take_answers(&mut self) {
+        while let Some((id, result)) = self.executor.next_finished() {
+            self.server.finish(id, result);
+        }
+    }
+
+    /// What the game has started goes to those who do it, and they hear of what nobody wants any more.
+    fn hand_over_work(&mut self) {
+        let has_stopped = self.server.take_stopped();
+        self.executor.take_on(self.server.take_work(), has_stopped);
+    }
+
+    /// Those that wait, up to a number, lest whoever gives the next as soon as one is answered makes the tick longer.
+    fn take_orders(&mut self) {
+        for _ in 0..ORDERS_MAX {
+            let Ok((order, request)) = self.onlookers.orders.try_recv() else { return };
+            let _nobody_waits_any_more = request.send(self.server.order(&order));
         }
     }
 

@@ -11,6 +11,7 @@ mod memory;
 mod moves;
 mod peers;
 mod rules;
+mod work;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -57,6 +58,16 @@ pub struct Totals {
     pub bytes_out: u64,
     /// Hooks of the game that panicked.
     pub hook_panics: u64,
+    /// Pieces of work that the game has started beside the tick.
+    pub work_started: u64,
+    /// Those that have ended with an answer.
+    pub work_finished: u64,
+    /// Those that panicked.
+    pub work_failed: u64,
+    /// Those that took too long.
+    pub work_timed_out: u64,
+    /// Those whose owner has left.
+    pub work_cancelled: u64,
 }
 
 /// What a tick found and did.
@@ -72,6 +83,8 @@ pub struct Report {
     pub entities: usize,
     /// Commands since the tick before.
     pub commands: usize,
+    /// Pieces of work that the game has not been told the end of.
+    pub work_in_flight: usize,
     /// All ticks so far.
     pub totals: Totals,
 }
@@ -83,6 +96,8 @@ pub struct Report {
 /// - Datagrams in, at any time and from any thread: [`Gate::receive`] of [`Server::gate`].
 /// - Once a tick: [`Server::tick`], then [`Server::poll`] until it says that nothing is left, sending each
 ///   batch. Datagrams that come in meanwhile belong to the next tick.
+/// - Where the game starts work: after a tick [`Server::take_work`], and [`Server::finish`] before one.
+/// - To tell the game something: [`Server::order`].
 /// - To stop: [`Server::close`], then [`Server::poll`] as after a tick.
 /// - To look: [`Server::report`], [`Server::players`].
 /// - To keep players beyond their leaving, or beyond a crash: [`Server::remember`] at the start, and
@@ -187,6 +202,7 @@ impl Server {
     pub fn tick(&mut self, now: Instant, tick: Tick) {
         assert!(tick > self.report.tick, "ticks only go forward: {tick:?} after {:?}", self.report.tick);
         self.start_tick(now, tick);
+        self.tell_of_work();
         self.drain();
         self.report.commands = std::mem::take(&mut self.commands);
         self.remove_silent();
@@ -199,6 +215,7 @@ impl Server {
         }
         self.next_place = 0;
         self.report.peers = self.peers.len();
+        self.count_work();
         self.report.entities = self.world.entity_count();
         self.report.players = self.world.standing_count() - self.report.entities;
     }
@@ -346,6 +363,7 @@ impl Server {
     fn remove(&mut self, key: PeerKey, why: Departure) -> Option<Peer> {
         let client_id = self.peers.get(key)?.client_id;
         self.tell_of_leaving(client_id, why);
+        self.rules.work.cancel(client_id);
         let peer = self.peers.remove(key)?;
         self.gate.remove(peer.addr);
         if peer.sealer.is_some() {

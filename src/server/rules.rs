@@ -11,6 +11,7 @@ use super::admission::No;
 use crate::game::{Admission, Departure, Effects, Game, Joining, Random, Realm, Scene};
 use crate::secret::Secret;
 use crate::wire::{Encoding, Position, RefusalReason};
+use crate::work::Ledger;
 
 /// Panics of hooks are logged no more often than that.
 const PANIC_LOG_PERIOD: Duration = Duration::from_secs(1);
@@ -20,13 +21,15 @@ pub(super) struct Rules {
     game: Box<dyn Game>,
     effects: Effects,
     random: Random,
+    pub(super) work: Ledger,
     /// When a panic was logged.
     logged: Option<Instant>,
 }
 
 impl Rules {
     pub(super) fn new(game: Box<dyn Game>, secret: &Secret) -> Self {
-        Self { game, effects: Effects::default(), random: Random::new(secret.derive("game")), logged: None }
+        let random = Random::new(secret.derive("game"));
+        Self { game, effects: Effects::default(), random, work: Ledger::default(), logged: None }
     }
 }
 
@@ -49,7 +52,11 @@ impl Server {
         let remembered = self.memory.as_ref().and_then(|memory| memory.find(client_id));
         let joining = Joining { player: client_id, remembered };
         let about = About { hook: "on_join", player: Some(client_id) };
-        match self.ask(about, |game, realm| game.on_join(realm, &joining)) {
+        let admission = self.ask(about, |game, realm| game.on_join(realm, &joining));
+        if let None | Some(Admission::Refused(_)) = admission {
+            self.rules.work.cancel(client_id);
+        }
+        match admission {
             Some(Admission::Placed(at, state)) => Ok(Some((at, state))),
             Some(Admission::Waits) => Ok(None),
             Some(Admission::Refused(detail)) => Err(No { reason: RefusalReason::Game, detail }),
@@ -74,9 +81,9 @@ impl Server {
         about: About,
         hook: impl FnOnce(&mut dyn Game, &mut Realm<'_>) -> T,
     ) -> Option<T> {
-        let scene = Scene { tick: self.report.tick, tick_rate: self.config.tick_rate };
-        let Rules { game, effects, random, .. } = &mut self.rules;
-        let mut realm = Realm::new(scene, &mut self.world, effects, random);
+        let scene = Scene { now: self.now, tick: self.report.tick, tick_rate: self.config.tick_rate };
+        let Rules { game, effects, random, work, .. } = &mut self.rules;
+        let mut realm = Realm::new(scene, &mut self.world, effects, random, work);
         // Nothing of the server's is left half done: what a realm does is done when it returns.
         let answer = catch_unwind(AssertUnwindSafe(|| hook(game.as_mut(), &mut realm)));
         self.put_into_effect();

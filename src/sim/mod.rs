@@ -3,10 +3,12 @@
 //! The whole server and its clients in memory, on networks, a clock and troubles that are all drawn from one seed: what
 //! happened once happens again. What must be true at every moment is checked at every moment.
 
+mod errands;
 mod ledger;
 mod play;
 mod scene;
 mod shelf;
+mod works;
 
 use std::time::Instant;
 
@@ -49,6 +51,8 @@ pub struct SimReport {
     pub ticks: u64,
     /// Times that clients changed their address, crashed or were cut off, and that the server crashed or stalled.
     pub troubles: u64,
+    /// Pieces of work whose end the game was told.
+    pub works: u64,
     /// Single facts that were checked.
     pub checked: u64,
     /// Ticks after the last trouble until all knew the same, the most of any seed.
@@ -63,6 +67,7 @@ impl SimReport {
         self.passed.add(&other.passed);
         self.ticks += other.ticks;
         self.troubles += other.troubles;
+        self.works += other.works;
         self.checked += other.checked;
         self.calm_ticks_max = self.calm_ticks_max.max(other.calm_ticks_max);
     }
@@ -118,6 +123,7 @@ mod tests {
                 && (2..9).contains(&report.sealed)
                 && report.passed.lost > 0
                 && report.passed.corrupted > 0
+                && report.works > 0
                 && report.troubles > 0,
             "{report:?}"
         );

@@ -4,7 +4,6 @@
 //! the game is told when it is done. Here is what work is, and the ledger of what is in flight; it runs nothing and asks
 //! for no time. Who runs it: threads in `net/`, and the simulation, which finishes it when a seed says so.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the server keeps one as soon as games can start work"))]
 mod ledger;
 
 use std::any::Any;
@@ -15,10 +14,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "the server keeps one as soon as games can start work")
-)]
 pub(crate) use ledger::Ledger;
 
 /// Most work in flight: what has been started, and the game has not been told yet that it has ended.

@@ -19,3 +19,4 @@ mod showing;
 mod stealing;
 mod vault;
 mod views;
+mod work;

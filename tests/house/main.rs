@@ -22,8 +22,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("world", &["wire", "config", "secret"]),
     ("snapshot", &["world", "wire", "config", "secret"]),
     ("client", &["wire", "config", "seal", "secret"]),
-    ("game", &["world", "wire", "config", "secret"]),
-    ("server", &["game", "gate", "world", "snapshot", "wire", "config", "seal", "secret"]),
+    ("game", &["world", "work", "wire", "config", "secret"]),
+    ("server", &["game", "work", "gate", "world", "snapshot", "wire", "config", "seal", "secret"]),
     (
         "net",
         &[
@@ -38,13 +38,19 @@ const ROOMS: &[(&str, &[&str])] = &[
             "secret",
         ],
     ),
-    ("sim", &["path", "server", "gate", "world", "snapshot", "client", "wire", "config", "seal", "secret"]),
+    (
+        "sim",
+        &[
+            "path", "server", "game", "work", "gate", "world", "snapshot", "client", "wire", "config",
+            "seal", "secret",
+        ],
+    ),
     ("store", &["machine", "server", "gate", "wire", "config", "secret"]),
     (
         "cli",
         &[
-            "path", "machine", "net", "load", "sim", "store", "server", "world", "client", "wire", "config",
-            "seal", "secret",
+            "path", "machine", "net", "load", "sim", "store", "server", "game", "world", "client", "wire",
+            "config", "seal", "secret",
         ],
     ),
     ("main", &["cli"]),

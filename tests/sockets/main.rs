@@ -13,9 +13,12 @@ mod impair;
 mod lesson;
 mod library;
 mod options;
+#[cfg(unix)]
+mod orders;
 mod script;
 mod served;
 mod statistics;
 mod store;
 mod tickets;
 mod watching;
+mod work;

@@ -8,7 +8,7 @@ use crate::crowd::{Crowd, alone};
 use crate::served::{Served, run, text};
 
 /// The keys that others rely on, in their order; README says what they mean.
-const KEYS: [&str; 31] = [
+const KEYS: [&str; 37] = [
     "seconds",
     "peers",
     "players",
@@ -30,6 +30,12 @@ const KEYS: [&str; 31] = [
     "snapshots",
     "bytes_out",
     "hook_panics",
+    "work_started",
+    "work_finished",
+    "work_failed",
+    "work_timed_out",
+    "work_cancelled",
+    "work_in_flight",
     "received",
     "received_bytes",
     "receive_errors",

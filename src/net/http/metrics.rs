@@ -34,6 +34,11 @@ const COUNTERS: &[Row] = &[
     ("tickcast_snapshots", "Snapshots made, one for each peer and tick", |n| n.snapshots),
     ("tickcast_made_bytes", "UDP payload of all datagrams of the ticks", |n| n.bytes_out),
     ("tickcast_hook_panics", "Hooks of the game that panicked", |n| n.hook_panics),
+    ("tickcast_work_started", "Pieces of work that the game has started beside the tick", |n| n.work_started),
+    ("tickcast_work_finished", "Pieces of work that have ended with an answer", |n| n.work_finished),
+    ("tickcast_work_failed", "Pieces of work that panicked", |n| n.work_failed),
+    ("tickcast_work_timed_out", "Pieces of work that took too long", |n| n.work_timed_out),
+    ("tickcast_work_cancelled", "Pieces of work whose owner has left", |n| n.work_cancelled),
     ("tickcast_received_datagrams", "Datagrams received, whatever became of them", |n| n.received),
     ("tickcast_received_bytes", "UDP payload of the datagrams received", |n| n.received_bytes),
     ("tickcast_receive_errors", "Errors of receiving", |n| n.receive_errors),
@@ -50,6 +55,11 @@ const GAUGES: &[Row] = &[
     ("tickcast_players", "Players that stand in the world", |n| n.players),
     ("tickcast_entities", "Entities of the game's that stand in the world", |n| n.entities),
     ("tickcast_commands", "Commands that the last tick took out of the queue", |n| n.commands),
+    (
+        "tickcast_work_in_flight",
+        "Pieces of work that have not ended, or the game has not been told of yet",
+        |n| n.work_in_flight,
+    ),
 ];
 
 /// Everything, as `/metrics` gives it.

@@ -14,16 +14,18 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use actors::Actor;
 
+use super::errands::Errands;
 use super::ledger::Ledger;
 use super::scene::{Trouble, impairment, troubles};
 use super::shelf::Shelf;
+use super::works::Works;
 use super::{Broken, SimConfig, SimReport};
 use crate::client::Phase;
 use crate::config::Config;
 use crate::gate::PeerAddr;
 use crate::path::{Impairment, Path};
 use crate::secret::Secret;
-use crate::server::{Batch, Server};
+use crate::server::{Batch, Server, Totals};
 use crate::wire::{self, Encoding, Position, SEALED_EXTRA_BYTES, Tick};
 
 /// Most clients of a play.
@@ -87,6 +89,8 @@ pub(super) struct Play<'a> {
     server: Option<Server>,
     /// Every other seed has one.
     store: Option<Shelf>,
+    /// What this start of the server's game has started.
+    works: Works,
     starts: u64,
     stalled_until: Duration,
     /// What the server's clock shows, and until when.
@@ -123,6 +127,7 @@ impl<'a> Play<'a> {
             troubles,
             server: None,
             store,
+            works: Works::new(Secret::from_seed(seed)),
             starts: 0,
             stalled_until: Duration::ZERO,
             clock_stopped: None,
@@ -254,7 +259,9 @@ impl Play<'_> {
         }
         self.starts += 1;
         let secret = Secret::from_seed(self.seed).derive(&format!("server {}", self.starts));
-        let server = Server::new(self.serves.clone(), &secret, self.server_clock());
+        self.works = Works::new(secret.derive("works"));
+        let game = Box::<Errands>::default();
+        let server = Server::with_game(self.serves.clone(), game, &secret, self.server_clock());
         let server = self.server.insert(server.expect("the configuration is good"));
         server.gate().set_unix_seconds(sealed::UNIX_SECONDS);
         if let Some(store) = &self.store {
@@ -285,8 +292,10 @@ impl Play<'_> {
         }
         let now = self.server_clock();
         let Some(mut server) = self.server.take() else { return Ok(()) };
+        self.works.before_tick(self.tick, &mut server);
+        let before = server.report().totals;
         server.tick(now, Tick(self.tick));
-        let done = self.after_tick(&mut server);
+        let done = self.after_tick(&mut server, &before);
         if let Some(store) = &mut self.store {
             store.after_tick(self.now, &mut server);
         }
@@ -295,8 +304,10 @@ impl Play<'_> {
     }
 
     /// Looks at what the server has done, and sends its datagrams.
-    fn after_tick(&mut self, server: &mut Server) -> Result<(), String> {
+    fn after_tick(&mut self, server: &mut Server, before: &Totals) -> Result<(), String> {
         self.report.ticks += 1;
+        self.works.after_tick(self.tick, server);
+        self.on_game(server, before)?;
         self.ledger.on_tick(server.epoch(), Tick(self.tick), server.players())?;
         let mut batch = std::mem::replace(&mut self.batch, Batch::new(0));
         let mut snapshots = HashMap::new();
@@ -320,6 +331,20 @@ impl Play<'_> {
             true => Ok(()),
             false => Err(format!("{} peers, {} snapshots", server.report().peers, snapshots.len())),
         }
+    }
+
+    /// The game finds out itself what is wrong with its work, and panics.
+    fn on_game(&mut self, server: &Server, before: &Totals) -> Result<(), String> {
+        let totals = &server.report().totals;
+        if totals.hook_panics > 0 {
+            return Err("the game was told of its work what is not true".into());
+        }
+        let told = |t: &Totals| [t.work_finished, t.work_failed, t.work_timed_out, t.work_cancelled];
+        for (now, before) in told(totals).into_iter().zip(told(before)) {
+            self.digest.write_u64(now);
+            self.report.works += now - before;
+        }
+        Ok(())
     }
 
     fn on_up(&mut self, from: SocketAddr, bytes: Vec<u8>) -> Result<(), String> {

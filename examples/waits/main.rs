@@ -1,0 +1,131 @@
+//! What does slow work cost the tick? `cargo run --release --example waits -- --clients 500 --seconds 20` plays with and
+//! without it beside the same game, in turn, and says how late ticks began and how long they took:
+//!
+//! - `nothing`: no work;
+//! - `threads`: all threads for work compute without a pause, and more work waits for them;
+//! - `tasks`: hundreds of futures sleep, and begin anew when they have ended;
+//! - `both`.
+
+#[path = "../beside/process.rs"]
+mod process;
+mod slow;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde::Serialize;
+use tickcast::net::Statistics;
+use tickcast::{Config, TickRate, TickServer};
+
+use process::Process;
+use slow::{Load, Slow};
+
+/// What is beside the game, in turn.
+const LOADS: [Load; 4] = [
+    Load { name: "nothing", threads: 0, tasks: 0 },
+    Load { name: "threads", threads: 32, tasks: 0 },
+    Load { name: "tasks", threads: 0, tasks: 500 },
+    Load { name: "both", threads: 32, tasks: 500 },
+];
+
+struct Plan {
+    clients: u32,
+    rate: f64,
+    seconds: u64,
+    rounds: u32,
+    out: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Report {
+    commit: Option<String>,
+    clients: u32,
+    tick_rate_hz: f64,
+    /// In all runs together.
+    ticks_skipped: u64,
+    runs: Vec<Run>,
+}
+
+#[derive(Serialize)]
+struct Run {
+    beside: &'static str,
+    #[serde(flatten)]
+    statistics: Statistics,
+}
+
+/// The clients are this program: it plays `tickcast bots` where its first argument says so.
+fn main() -> ExitCode {
+    if std::env::args().nth(1).is_some_and(|arg| arg == "bots") {
+        return tickcast::cli::Cli::read().run();
+    }
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<(), Box<dyn std::error::Error>> {
+    let plan = plan(args)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut runs = Vec::new();
+    for load in (0..plan.rounds).flat_map(|_| LOADS) {
+        runs.push(Run { beside: load.name, statistics: runtime.block_on(measure(&plan, load))? });
+    }
+    let ticks_skipped = runs.iter().map(|run| run.statistics.ticks_skipped).sum();
+    let (clients, tick_rate_hz) = (plan.clients, plan.rate);
+    let report = Report { commit: process::commit(), clients, tick_rate_hz, ticks_skipped, runs };
+    let text = serde_json::to_string_pretty(&report)?;
+    println!("{text}");
+    if let Some(file) = plan.out {
+        std::fs::write(file, text + "\n")?;
+    }
+    Ok(())
+}
+
+fn plan(args: &[String]) -> Result<Plan, Box<dyn std::error::Error>> {
+    let mut plan = Plan { clients: 500, rate: 30.0, seconds: 20, rounds: 1, out: None };
+    for pair in args.chunks(2) {
+        match pair {
+            [flag, value] if flag == "--clients" => plan.clients = value.parse()?,
+            [flag, value] if flag == "--rate" => plan.rate = value.parse()?,
+            [flag, value] if flag == "--seconds" => plan.seconds = value.parse()?,
+            [flag, value] if flag == "--rounds" => plan.rounds = value.parse()?,
+            [flag, value] if flag == "--out" => plan.out = Some(value.clone()),
+            _ => {
+                return Err("it takes --clients N, --rate HZ, --seconds N, --rounds N and --out FILE".into());
+            }
+        }
+    }
+    Ok(plan)
+}
+
+/// How a server fares with that beside it, while the clients play.
+async fn measure(plan: &Plan, load: Load) -> Result<Statistics, Box<dyn std::error::Error>> {
+    let config = Config { tick_rate: TickRate::from_hz(plan.rate)?, ..Config::default() };
+    let server = TickServer::bind_game("127.0.0.1:0".parse()?, config, Box::new(Slow::new(load)))?;
+    let mut statuses = server.watch();
+    let _plays_until_dropped = (plan.clients > 0).then(|| play(plan, &server)).transpose()?;
+    statuses.wait_for(|status| status.report.peers == plan.clients as usize).await?;
+    rest(Duration::from_secs(3)).await;
+    server.statistics().ask().await?;
+    rest(Duration::from_secs(plan.seconds)).await;
+    Ok(server.statistics().ask().await?)
+}
+
+fn play(plan: &Plan, server: &TickServer) -> Result<Process, String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let (addr, clients, rate) = (server.local_addr(), plan.clients, plan.rate);
+    let line = format!("bots --server {addr} --clients {clients} --rate {rate} --duration 1h --json");
+    let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
+    Process::start(&program, &args)
+}
+
+/// Until the next look.
+#[expect(clippy::disallowed_methods, reason = "the edge: who measures a stretch of time waits for its end")]
+async fn rest(time: Duration) {
+    tokio::time::sleep(time).await;
+}

@@ -1,0 +1,56 @@
+//! Work of the game's: handed out between ticks, and told of at the start of one.
+
+use super::Server;
+use super::rules::About;
+use crate::game::REFUSED;
+use crate::work::{Answer, Panicked, Started, WorkId};
+
+impl Server {
+    /// What hooks have started since the last time, for whoever runs it. Nothing of it is waited for; when it has ended, say
+    /// [`Server::finish`].
+    pub fn take_work(&mut self) -> impl Iterator<Item = Started> {
+        self.rules.work.take_started()
+    }
+
+    /// Whether some work was told to stop since the last time, by its [`crate::work::Stop`]: its time is up, or its owner has
+    /// left.
+    pub fn take_stopped(&mut self) -> bool {
+        self.rules.work.take_stopped()
+    }
+
+    /// Work has ended: the game is told in the next tick, in the order of these calls. What nobody wants any more is thrown
+    /// away.
+    pub fn finish(&mut self, id: WorkId, result: Result<Answer, Panicked>) {
+        self.rules.work.finish(id, result);
+    }
+
+    /// Has the game carry out an order of an operator, between two ticks, and gives its answer: see
+    /// [`crate::game::Game::on_order`].
+    pub fn order(&mut self, order: &str) -> String {
+        let about = About { hook: "on_order", player: None };
+        let answer = self.ask(about, |game, realm| game.on_order(realm, order));
+        answer.unwrap_or_else(|| format!("{REFUSED}the game has panicked"))
+    }
+
+    /// The game hears of all work that has ended before this tick, whatever became of it.
+    pub(super) fn tell_of_work(&mut self) {
+        self.rules.work.expire(self.now);
+        // What ends meanwhile is the next tick's.
+        for _ in 0..self.rules.work.waiting() {
+            let Some(done) = self.rules.work.next_done() else { return };
+            let about = About { hook: "on_done", player: done.owner };
+            self.ask(about, |game, realm| game.on_done(realm, done));
+        }
+    }
+
+    /// What became of work so far, for the report.
+    pub(super) fn count_work(&mut self) {
+        let (counts, totals) = (self.rules.work.counts(), &mut self.report.totals);
+        totals.work_started = counts.started;
+        totals.work_finished = counts.finished;
+        totals.work_failed = counts.failed;
+        totals.work_timed_out = counts.timed_out;
+        totals.work_cancelled = counts.cancelled;
+        self.report.work_in_flight = self.rules.work.in_flight();
+    }
+}
