@@ -73,7 +73,7 @@ impl Crowd {
                 self.out.clear();
             }
             let own = PlayerSlot(slot as u32);
-            self.snapshots.write(&header, &self.world, own, told, &mut self.out);
+            self.snapshots.write(&header, &self.world, own, told, &[], &mut self.out);
         }
     }
 }

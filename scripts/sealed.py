@@ -123,8 +123,8 @@ class Client(tickcast.Client):
         super().__init__(host, port, its_pass.client_id, encoding)
         self.its_pass, self.sealed, self.nonce = its_pass, None, None
 
-    def _pack(self, form, *fields):
-        data = form.pack(*fields)
+    def _pack(self, form, *fields, behind=b""):
+        data = form.pack(*fields) + behind
         if fields[0] != tickcast.HELLO:
             return self.sealed.seal(data)
         self.nonce = fields[2]

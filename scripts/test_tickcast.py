@@ -1,8 +1,10 @@
 """Tests of tickcast.py. With the address of a server, host:port, as the last argument it plays there too; with how far
-that shows the world, --view=RADIUS, before it, only what is about that."""
+that shows the world, --view=RADIUS, before it, only what is about that; with --talks, that its game says again what it
+hears, and puts whoever goes beyond x = 1000 back there."""
 import json
 import pathlib
 import random
+import re
 import struct
 import sys
 import time
@@ -12,6 +14,8 @@ import tickcast
 
 SERVER = sys.argv.pop() if ":" in sys.argv[-1] else None
 VIEW = int(sys.argv.pop().partition("=")[2]) if sys.argv[-1].startswith("--view=") else None
+TALKS = "--talks" in sys.argv and not sys.argv.remove("--talks")
+PAGE = (pathlib.Path(__file__).parent.parent / "PROTOCOL.md").read_text()
 VECTORS = pathlib.Path(__file__).parent.parent / "tests" / "blocks" / "vectors.jsonl"
 PATIENCE_SECONDS = 20  # far more than it takes
 EXAMPLES = [  # of PROTOCOL-COMPACT.md: tick and block
@@ -35,6 +39,12 @@ class LossySocket:
 
     def __getattr__(self, name):
         return getattr(self.inner, name)
+
+
+def vector(name):
+    """A datagram that the page shows."""
+    lines = re.search(f"`{name}`\n\n```vector\n(.*?)```", PAGE, re.DOTALL)[1].splitlines()
+    return bytes.fromhex("".join(line.split()[0] for line in lines))
 
 
 class WithServer(unittest.TestCase):
@@ -64,7 +74,7 @@ class WithServer(unittest.TestCase):
             self.assertLess(time.monotonic(), end, f"waited in vain until {what}: {[c.known for c in clients]}")
 
 
-@unittest.skipUnless(SERVER and not VIEW, "needs the address of a server that shows everything")
+@unittest.skipUnless(SERVER and not VIEW and not TALKS, "needs the address of a server that shows everything")
 class Playing(WithServer):
     def meet(self, clients):
         """All walk about, some far from the others, and stand still; then all know the same world."""
@@ -117,6 +127,46 @@ class Playing(WithServer):
         with self.assertRaisesRegex(tickcast.Refused, "another plays as this client id") as refused:
             second.join()
         self.assertEqual(refused.exception.reason, 2)
+
+
+@unittest.skipUnless(SERVER and TALKS, "needs the address of a server whose game talks")
+class Talking(WithServer):
+    def test_what_is_said_comes_back_once_and_in_order(self):
+        clients = self.crowd(4, loss_percent=20)
+        said, heard, unreliable = ({c.client_id: [] for c in clients} for _ in range(3))
+        def is_done(number):
+            for client in clients:
+                while client.messages:
+                    message = client.messages.popleft()
+                    (unreliable if message.startswith(b"u") else heard)[client.client_id].append(message)
+                if number < 60:
+                    said[client.client_id].append(b"%d" % number)
+                    client.send(b"%d" % number)
+                    client.send(b"u%d" % number, reliable=False)
+            return number >= 60 and heard == said
+        self.play(clients, lambda client_id, number: (client_id, number % 7, 0), is_done, "all has come back")
+        for client in clients:
+            once = unreliable[client.client_id]
+            self.assertTrue(len(set(once)) == len(once) >= 20, once)
+            self.assertEqual(list(client.lost), [])
+
+    def test_a_player_that_is_put_elsewhere_goes_on_from_there(self):
+        client, = self.crowd(1, loss_percent=20)
+        corrected = []
+        def is_put_back(_):
+            corrected.append(client.correction)
+            return client.correction == (1000, 3)
+        self.play([client], lambda *_: (5000, 3, 0), is_put_back, "it is put back")
+        is_there = lambda _: client.known[client.client_id][:2] == (999, 4)
+        self.play([client], lambda *_: (999, 4, 0), is_there, "it goes on")
+        self.assertFalse(client.correction, "it has been followed")
+
+    def test_what_is_too_long_is_said_in_words(self):
+        client, = self.crowd(1)
+        self.assertRaisesRegex(tickcast.Error, "1 to 260 bytes", client.send, bytes(261))
+        with self.assertRaisesRegex(tickcast.Error, "Too much waits"):
+            for _ in range(65):
+                client.send(b"x")
 
 
 class TakingIn(unittest.TestCase):
@@ -188,9 +238,52 @@ class TakingIn(unittest.TestCase):
                 data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
             data = data[:draw.choice((len(data), draw.randrange(len(data)) + 1))]
             fields = (10**6 + number + draw.randrange(-70, 3), 0, 0, draw.randrange(2**32))
-            taken += client._take_in(draw.choice((tickcast.PLAIN, tickcast.COMPACT)), fields, bytes(data)) is not None
+            tags = tickcast.PLAIN, tickcast.COMPACT, tickcast.PLAIN_EXTRAS
+            taken += client._take_in(draw.choice(tags), fields, bytes(data)) is not None
             self.assertLessEqual(len(client.told), tickcast.BASELINE_TICKS + 1)
-        self.assertTrue(100 < taken < 2900, taken)
+        self.assertTrue(50 < taken < 2900, taken)
+
+    def test_extras_are_those_of_the_page(self):
+        mail, datagram = tickcast.Mail(), vector("plain with extras, a correction and a message")
+        header = tickcast.FORMS[tickcast.PLAIN_EXTRAS].size
+        extras, rest = tickcast.split_extras(tickcast.PLAIN_EXTRAS, datagram[header:])
+        self.assertEqual(extras, (2, -50, 40, 3, [(6, b"hello")]))
+        clusters, _, _ = tickcast.decode_plain(rest)
+        self.assertEqual([member[0] for member in clusters[None]], [7])
+        mail.room, mail.received = 300, 5
+        mail.take_in(extras, True)
+        self.assertEqual((mail.correction, list(mail.inbox), mail.received), ((-50, 40), [b"hello"], 6))
+        mail.received, mail.last = 5, 2
+        mail.send(b"hello", True)
+        mail.send(b"hi", False)
+        page = vector("long move, one of each")
+        self.assertEqual(mail.behind_move(1.0), page[tickcast.MOVE_FORM.size:])
+        self.assertEqual(mail.behind_move(1.05)[8:], b"", "they have been sent")
+        self.assertEqual(mail.behind_move(1.2)[8:], page[56:67], "the reliable one again")
+        mail.take_in((0, 0, 0, 3, []), True)
+        self.assertEqual((mail.behind_move(2.0), len(mail.waiting)), (b"", 0))
+
+    def test_extras_that_a_client_must_refuse(self):
+        datagram = vector("plain with extras, a correction and a message")[tickcast.FORMS[tickcast.PLAIN].size:]
+        split = lambda data: tickcast.split_extras(tickcast.PLAIN_EXTRAS, data)
+        for end in range(29):
+            with self.subTest(end), self.assertRaises((ValueError, struct.error)):
+                split(datagram[:end])
+        for place, value in ((0, 26), (0, 28), (22, 6), (22, 0), (23, 1)):
+            wrong = datagram[:place] + bytes([value]) + datagram[place + 1:]
+            with self.subTest((place, value)), self.assertRaises((ValueError, struct.error)):
+                split(wrong)
+
+    def test_a_new_session_goes_on_or_names_what_is_lost(self):
+        mail, flags = tickcast.Mail(), lambda placed: tickcast.Welcome(*[1200] * 12, placed, 0, 0)
+        mail.on_welcome(flags(1))
+        mail.send(b"sent", True)
+        mail.behind_move(1.0)
+        mail.send(b"not sent", True)
+        mail.on_welcome(flags(3))
+        self.assertEqual([list(mail.lost), len(mail.waiting)], [[], 2])
+        mail.on_welcome(flags(1))
+        self.assertEqual([list(mail.lost), [letter[:2] for letter in mail.waiting]], [[b"sent"], [[1, b"not sent"]]])
 
     def test_what_a_client_must_refuse(self):
         alone, decode = EXAMPLES[0][1], lambda data: tickcast.decode_compact(data, 100, {})
@@ -229,7 +322,8 @@ def seed_datagrams():
     vectors = [json.loads(line) for line in VECTORS.read_text().splitlines()]
     compact = [bytes([v["cluster_bits"]]) + bytes.fromhex(v["hex"]) for v in vectors]
     plain = struct.pack("<QIQIiiI", 1, 12, 1, 7, -100, 2500, 9)
-    return compact + [plain] * 5
+    extras = vector("plain with extras, a correction and a message")[tickcast.FORMS[tickcast.PLAIN].size:]
+    return compact + [plain] * 5 + [extras] * 5 + [b"\x28" + extras[:29] + EXAMPLES[0][1]] * 5
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@
     client.move(3, 4)             # once a tick is plenty; it also says what has arrived, and that one is there
     snapshot = client.snapshot()  # waits for the next one: its tick, the newest move applied, how many players
     client.known[7].x             # everyone that it knows, by client id, as new as that snapshot
+    client.send(b"hello")         # says something to the game, with the next moves
+    client.messages.popleft()     # what the game has said, oldest first
+    client.correction             # where the game has put the player, if the last snapshot brought news of that
     client.leave()
 
 What goes wrong is an `Error`, in words. To use it elsewhere, copy this file and block.py. Whatever the datagrams
@@ -24,7 +27,7 @@ HELLO, MOVE, LEAVE = range(3)  # the tags of what a client sends
 HELLO_FORM = struct.Struct("<IIQIIQ24s")  # tag, version, nonce, client id, encoding, session, proof
 MOVE_FORM = struct.Struct("<IIQIiiIQQ")  # tag, client id, session, sequence, x, y, state, ack newest, ack history
 LEAVE_FORM = struct.Struct("<IIQ")  # tag, client id, session
-CHALLENGE, WELCOME, REFUSAL, CLOSED, PLAIN, COMPACT = range(6)  # the tags of what a server sends
+CHALLENGE, WELCOME, REFUSAL, CLOSED, PLAIN, COMPACT, PLAIN_EXTRAS = *range(6), 8  # the tags of what a server sends
 FORMS = {
     CHALLENGE: struct.Struct("<IQ24s"),  # tag, nonce, proof
     WELCOME: struct.Struct("<IQQQQQIIIiiiiIIii"),  # tag, nonce, and what a Welcome has
@@ -32,7 +35,11 @@ FORMS = {
     CLOSED: struct.Struct("<IQI"),  # tag, session, reason
     PLAIN: struct.Struct("<IQQIII"),  # tag, session, tick, applied, applied history, players; then two lists
     COMPACT: struct.Struct("<IQQIII"),  # the same; then the widths and blocks
+    PLAIN_EXTRAS: struct.Struct("<IQQIII"),  # the same; then extras and two lists
 }
+EXTRAS = 256  # in a hello, with the encoding: it reads and sends extras
+MOVE_EXTRAS, MESSAGE = struct.Struct("<II"), struct.Struct("<IH")  # correction, received; number, length
+SNAPSHOT_EXTRAS = struct.Struct("<HIiiI")  # length of what follows, correction, x, y, received
 COUNT, GONE, TOLD = struct.Struct("<Q"), struct.Struct("<I"), struct.Struct("<IiiI")  # client id, x, y, state
 REFUSED = dict(enumerate((
     "it speaks version {}", "it is full", "another plays as this client id; try again in {} s",
@@ -45,6 +52,8 @@ RETRY_SECONDS, PROOF_SECONDS, PATIENCE_SECONDS = 0.25, 1, 5  # hello again, a ne
 BEHIND_SECONDS = 0.001  # what has come with a snapshot, and is newer
 BASELINE_TICKS = 64
 PLAYERS_MAX = 1 << 20  # who comes beyond them is not known
+AGAIN_SECONDS = 0.1  # a reliable message that is not acknowledged
+WAITING_MAX, WAITING_BYTES_MAX = 64, 8192  # messages to be sent, or to be read
 MEMBERS_MAX = 1 << 16  # that one datagram may tell of; an honest one has some thousands
 
 Welcome = collections.namedtuple("Welcome", "session epoch tick period_ns timeout_ms datagram_bytes moves_per_second"
@@ -86,11 +95,32 @@ class Client:
         family, kind, _, _, self.server = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
         self.socket, self.client_id, self.encoding = socket.socket(family, kind), client_id, ENCODINGS[encoding]
         self.session, self.welcome, self.world = 0, None, World(1)  # session 0: it does not play
+        self.mail, self.told, self.sequence = Mail(), {}, 0
 
     @property
     def known(self):
         """Everyone that it knows: a dict from client ids to players."""
         return self.world.players
+
+    @property
+    def messages(self):
+        """What the game has said: bytes, oldest first. Take them out; while many wait, none is taken in."""
+        return self.mail.inbox
+
+    @property
+    def lost(self):
+        """Reliable messages, oldest first, that were on their way when the server forgot the session: who knows."""
+        return self.mail.lost
+
+    @property
+    def correction(self):
+        """Where the game has put the player, (x, y), if that is news: the next `move` goes from there."""
+        return self.mail.correction
+
+    def send(self, message, reliable=True):
+        """Says something to the game with the next moves: bytes. `Error` if it is too long, or if too much waits."""
+        self._require_session()
+        self.mail.send(bytes(message), reliable)
 
     def join(self):
         """Shakes hands. With a session it takes its player over. `Refused` if it may not play."""
@@ -98,7 +128,8 @@ class Client:
         while time.monotonic() < end:
             if time.monotonic() > proof_end:
                 proof = NO_PROOF  # perhaps another server has started
-            self._send(HELLO_FORM, HELLO, VERSION, nonce, self.client_id, self.encoding, self.session, proof)
+            encoding = self.encoding | EXTRAS
+            self._send(HELLO_FORM, HELLO, VERSION, nonce, self.client_id, encoding, self.session, proof)
             for tag, fields, _ in self._received(nonce, RETRY_SECONDS):
                 if tag == CHALLENGE and proof == NO_PROOF:
                     proof, proof_end = fields[0], time.monotonic() + PROOF_SECONDS
@@ -114,13 +145,15 @@ class Client:
             self.world = World(1e9 / max(welcome.period_ns, 1))
         self.welcome, self.session, self.sequence = welcome, welcome.session, 0
         self.silence = max(1, 4 * welcome.period_ns / 1e9)
+        self.mail.on_welcome(welcome)
         self.told = {}  # by tick, then cluster: what every datagram of the last 64 ticks told
 
     def move(self, x, y, state=0):
         """Says where the player is, and what has arrived. Gives the sequence, for `applied` to be compared with."""
         self._require_session()
         self.sequence = (self.sequence + 1) % 2**32
-        self._send(MOVE_FORM, MOVE, self.client_id, self.session, self.sequence, x, y, state, *self._arrived())
+        fields = MOVE, self.client_id, self.session, self.sequence, x, y, state, *self._arrived()
+        self._send(MOVE_FORM, *fields, behind=self.mail.behind_move(time.monotonic()))
         return self.sequence
 
     def _arrived(self):
@@ -149,7 +182,7 @@ class Client:
             if tag == CLOSED:
                 self.session = 0
                 raise Ended(*fields)
-            if tag in (PLAIN, COMPACT) and (snapshot := self._take_in(tag, fields, rest)):
+            if tag in (PLAIN, COMPACT, PLAIN_EXTRAS) and (snapshot := self._take_in(tag, fields, rest)):
                 return snapshot
 
     def _take_in(self, tag, fields, rest):
@@ -158,10 +191,13 @@ class Client:
         if tick in self.told or tick < newest - BASELINE_TICKS:
             return None
         try:
-            clusters, left, is_partial = decode_plain(rest) if tag == PLAIN else decode_compact(rest, tick, self.told)
+            extras, rest = split_extras(tag, rest)
+            is_compact = tag == COMPACT
+            clusters, left, is_partial = decode_compact(rest, tick, self.told) if is_compact else decode_plain(rest)
         except (ValueError, struct.error):
             return None  # and it is not acknowledged
         self.told[tick] = clusters
+        self.mail.take_in(extras, tick > newest)
         if tick < newest:
             return None
         self.told = {kept: told for kept, told in self.told.items() if kept >= tick - BASELINE_TICKS}
@@ -181,12 +217,12 @@ class Client:
         if not self.session:
             raise Error("The client does not play; it has to join first.")
 
-    def _send(self, form, *fields):
-        self.socket.sendto(self._pack(form, *fields), self.server)
+    def _send(self, form, *fields, behind=b""):
+        self.socket.sendto(self._pack(form, *fields, behind=behind), self.server)
 
-    def _pack(self, form, *fields):
+    def _pack(self, form, *fields, behind=b""):
         """A datagram; sealed.py seals what is in it."""
-        return form.pack(*fields)
+        return form.pack(*fields) + behind
 
     def _unpack(self, data):
         """The message in a datagram, or None; sealed.py opens what is sealed."""
@@ -207,6 +243,98 @@ class Client:
                 _, its_key, *fields = form.unpack_from(data)
                 if its_key == key:
                     yield tag, fields, data[form.size:]
+
+
+class Mail:
+    """What is said beside the snapshots: messages both ways, and where the game has put the player."""
+
+    def __init__(self):
+        self.inbox, self.lost = collections.deque(), collections.deque()
+        self.waiting, self.unreliable = collections.deque(), collections.deque()  # [number, message, when again]
+        self.room = 0  # for the extras of a datagram
+        self._begin()
+
+    def _begin(self):
+        self.last, self.received, self.owes = 0, 0, False
+        self.correction, self.number, self.is_open = None, 0, False
+
+    def on_welcome(self, welcome):
+        """A session begins. What the one before has said goes on, or both ends begin anew."""
+        self.room = min(welcome.datagram_bytes, 4096) // 4
+        if welcome.placed & 2:
+            return
+        self._begin()
+        waiting, self.waiting = self.waiting, collections.deque()
+        for _, message, again in waiting:
+            if again is None and len(message) <= self.room - 40:
+                self._push(message)
+            else:
+                self.lost.append(message)
+
+    def send(self, message, reliable):
+        if not 0 < len(message) <= self.room - 40:
+            raise Error(f"A message has 1 to {self.room - 40} bytes here.")
+        if not has_room([m for _, m, _ in self.waiting] + list(self.unreliable) + list(self.lost), message):
+            raise Error("Too much waits to be said; the server does not keep up, or `lost` is not read.")
+        self._push(message) if reliable else self.unreliable.append(message)
+
+    def _push(self, message):
+        self.last = self.last % (2**32 - 1) + 1
+        self.waiting.append([self.last, message, None])
+
+    def behind_move(self, now):
+        """What the next move is to say besides; often nothing. Whoever moves on has seen the correction."""
+        self.correction, said, room = None, b"", self.room - MOVE_EXTRAS.size - MESSAGE.size
+        for letter in self.waiting:
+            if letter[2] is None or letter[2] <= now:
+                if len(said) + len(letter[1]) > room:
+                    break
+                said += MESSAGE.pack(letter[0], len(letter[1])) + letter[1]
+                letter[2] = now + AGAIN_SECONDS
+        while self.unreliable and len(said) + len(self.unreliable[0]) <= room:
+            message = self.unreliable.popleft()
+            said += MESSAGE.pack(0, len(message)) + message
+        if not (said or self.owes or self.is_open):
+            return b""
+        self.owes = False
+        return MOVE_EXTRAS.pack(self.number if self.is_open else 0, self.received) + said
+
+    def take_in(self, extras, is_newest):
+        """The extras of a snapshot, the first of its tick: None, or correction, x, y, received, messages."""
+        number, x, y, received, messages = extras or (0, 0, 0, 0, [])
+        if is_newest:
+            self.is_open = number != 0
+            if number not in (0, self.number):
+                self.number, self.correction = number, (x, y)
+        if any(letter[0] == received and letter[2] is not None for letter in self.waiting):
+            while self.waiting.popleft()[0] != received:
+                pass
+        for number, message in messages:
+            self.owes |= number != 0
+            if number in (0, self.received % (2**32 - 1) + 1) and has_room(self.inbox, message):
+                self.inbox.append(message)
+                self.received = number or self.received
+
+
+def has_room(waiting, message):
+    """Whether one more message may wait."""
+    return len(waiting) < WAITING_MAX and sum(map(len, waiting)) + len(message) <= WAITING_BYTES_MAX
+
+
+def split_extras(tag, data):
+    """The extras in what follows the header of a snapshot, or None, and the rest without them."""
+    if tag == PLAIN or tag == COMPACT and not (data and data[0] & 32):
+        return None, data
+    start = 0 if tag == PLAIN_EXTRAS else 9 if data[0] & 64 else 1  # behind the widths and a checksum
+    length, *fields = SNAPSHOT_EXTRAS.unpack_from(data, start)
+    at, end, messages = start + SNAPSHOT_EXTRAS.size, start + 2 + length, []
+    while at < end:
+        number, size = MESSAGE.unpack_from(data, at)
+        at += MESSAGE.size + size
+        messages.append((number, data[at - size:at]))
+        block.require(size > 0, "a message that says nothing")
+    block.require(at == end <= len(data), "extras that end too early or too late")
+    return (*fields, messages), data[:start] + data[end:]
 
 
 class World:
@@ -260,7 +388,7 @@ def decode_plain(data):
 
 def decode_compact(data, tick, told):
     """What follows the header of a compact snapshot: the clusters that it tells of, who departed, if one is partial."""
-    cluster_bits, is_partial = (data[0] & 63, data[0] > 127) if data else (0, False)
+    cluster_bits, is_partial = (data[0] & 31, data[0] > 127) if data else (0, False)
     block.require(1 <= cluster_bits <= 16, "no width of clusters")
     clusters, left, members_count = {}, {}, 0
     at = 9 if data[0] & 64 else 1  # behind a checksum

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::seal::TicketKeys;
-use crate::wire::{Bounds, Position, SEALED_EXTRA_BYTES, SERVER_IDS_FROM, UDP_PAYLOAD_MAX};
+use crate::wire::{Bounds, EXTRAS_BYTES_MAX, Position, SEALED_EXTRA_BYTES, SERVER_IDS_FROM, UDP_PAYLOAD_MAX};
 
 /// How long a proof of address may be used: long enough for a slow path, too short to be worth stealing.
 pub const PROOF_LIFETIME: Duration = Duration::from_secs(10);
@@ -23,6 +23,9 @@ pub const REMEMBERED_MAX: usize = 1_000_000;
 /// How many entities of the server's own stand in the world at the most, so that together with the peers of a view they
 /// are fewer than there may be clusters.
 pub const ENTITIES_MAX: usize = 16_384;
+
+/// So much may be said in a second at the least: the longest message.
+const MESSAGE_BYTES_MIN: u64 = EXTRAS_BYTES_MAX as u64;
 
 /// Queue places for each peer: the move of a tick and one more. Where ticks are slow, the queue is emptied between
 /// them.
@@ -59,6 +62,9 @@ pub struct Config {
     /// How many datagrams a peer may send per second, on average over [`Config::burst`]; above it they are
     /// dropped. 1 to 100,000; [`Config::moves_per_second_at`] gives what suits a tick rate.
     pub moves_per_second: u32,
+    /// How many bytes of messages a peer may say to the game per second, on average, and as many at once after a pause;
+    /// above it they are not taken. 1,024 to 1,000,000.
+    pub message_bytes_per_second: u32,
     /// How far a peer is shown the world around its player, in units: 4 to 2^30. Players within are told, and no one
     /// farther than a quarter more. `None`: everyone is told about everyone. With a view every peer has a snapshot of its
     /// own, at some tens of times the work, and [`Config::max_peers`] is at most 32,768.
@@ -118,6 +124,7 @@ impl Default for Config {
             world: Bounds::ALL,
             datagram_bytes: 1_200,
             moves_per_second: Self::moves_per_second_at(TickRate::DEFAULT),
+            message_bytes_per_second: 4_096,
             view: None,
             checksums: false,
             send_spread: 0,
@@ -140,6 +147,8 @@ impl Config {
         within("timeout", " ms", self.timeout.as_millis() as u64, 100..=3_600_000)?;
         self.check_datagrams()?;
         within("moves-per-second", "", u64::from(self.moves_per_second), 1..=100_000)?;
+        let per_second = u64::from(self.message_bytes_per_second);
+        within("message-bytes-per-second", "", per_second, MESSAGE_BYTES_MIN..=1_000_000)?;
         if let Some(view) = self.view {
             within("view", "", view.into(), 4..=1 << 30)?;
             within("max-peers", " with --view", self.max_peers as u64, 1..=VIEW_PEERS_MAX)?;

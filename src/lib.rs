@@ -11,6 +11,7 @@ pub mod gate;
 pub mod level;
 pub mod load;
 pub mod machine;
+pub mod mail;
 pub mod net;
 pub mod path;
 pub mod seal;

@@ -75,6 +75,9 @@ pub(super) struct ServeArgs {
     /// Where players stand who are not remembered [default: where their first move says]
     #[arg(long, env = "TICKCAST_SPAWN", value_name = "X,Y", allow_hyphen_values = true)]
     spawn: Option<Place>,
+    /// Take no more messages from a peer than this, in bytes a second, 1024 to 1000000 [default: 4096]
+    #[arg(long, env = "TICKCAST_MESSAGE_BYTES_PER_SECOND", value_name = "BYTES")]
+    message_bytes_per_second: Option<u32>,
     /// Let only these client ids play [default: 0-4026531839, all but the server's own]
     #[arg(long, env = "TICKCAST_CLIENT_IDS", value_name = "FIRST-LAST")]
     client_ids: Option<ClientIds>,
@@ -220,6 +223,7 @@ impl ServeArgs {
             moves_per_second: self.moves_per_second.or(file.moves_per_second),
             speed_limit: self.speed_limit.or(file.speed_limit),
             spawn: self.spawn.or(file.spawn),
+            message_bytes_per_second: self.message_bytes_per_second.or(file.message_bytes_per_second),
             client_ids: self.client_ids.or(file.client_ids),
             view: self.view.or(file.view),
             checksums: self.checksums.or(file.checksums),
@@ -250,6 +254,7 @@ fn config_of(args: ServeArgs) -> Config {
         world: args.world.map_or(default.world, |world| world.0),
         datagram_bytes: args.datagram_bytes.unwrap_or(default.datagram_bytes),
         moves_per_second: args.moves_per_second.unwrap_or_else(|| Config::moves_per_second_at(tick_rate)),
+        message_bytes_per_second: args.message_bytes_per_second.unwrap_or(default.message_bytes_per_second),
         view: args.view.or(default.view),
         checksums: args.checksums.unwrap_or(default.checksums),
         send_spread: args.send_spread.unwrap_or(default.send_spread),

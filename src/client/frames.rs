@@ -297,7 +297,14 @@ mod tests {
 
     fn snapshot(tick: u64, blocks: &[u8]) -> CompactSnapshot<'_> {
         let header = SnapshotHeader { tick: Tick(tick), ..SnapshotHeader::default() };
-        CompactSnapshot { header, cluster_bits: CLUSTER_BITS, is_partial: false, checksum: None, blocks }
+        CompactSnapshot {
+            header,
+            cluster_bits: CLUSTER_BITS,
+            is_partial: false,
+            checksum: None,
+            extras: None,
+            blocks,
+        }
     }
 
     #[test]

@@ -314,6 +314,7 @@ mod tests {
                 cluster_bits: 8,
                 is_partial: false,
                 checksum: None,
+                extras: None,
                 blocks: &encoded,
             };
             frames.take_in(&snapshot).expect("it decodes");

@@ -4,7 +4,9 @@
 
 mod clock;
 mod frames;
+mod incoming;
 mod known;
+mod mail;
 mod roster;
 mod sealed;
 mod table;
@@ -15,6 +17,7 @@ use std::time::{Duration, Instant};
 use clock::TickClock;
 use frames::Frames;
 pub use known::{KnownPlayer, KnownWorld};
+use mail::Mail;
 use sealed::Sealing;
 pub use trail::RenderTime;
 
@@ -22,13 +25,10 @@ use crate::config::PROOF_LIFETIME;
 use crate::seal::Pass;
 use crate::secret::Secret;
 use crate::wire::{
-    self, Ack, Challenge, Closed, ClosedReason, Encoding, FromClient, FromServer, Hello, Leave, Move,
-    PROTOCOL_VERSION, Position, Proof, Refusal, SnapshotHeader, Tick, Welcome,
+    self, Ack, ClosedReason, Encoding, FromClient, Hello, HelloEncoding, Leave, Move, PROTOCOL_VERSION,
+    Position, Proof, Refusal, SnapshotHeader, Welcome,
 };
 
-/// A snapshot that was overtaken by so many ticks may lead from a baseline that is no longer kept: those of 64 ticks are,
-/// and blocks lead back 56 at the most.
-const OVERTAKEN_TICKS_MAX: u64 = 8;
 /// How long to wait for an answer to a hello before it is sent again.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
@@ -130,6 +130,9 @@ pub struct BlockTotals {
 /// - Datagrams in: [`Client::receive`], with every one that arrives.
 /// - Datagrams out: [`Client::poll`] whenever something has come in, and at least every 100 ms: it writes a
 ///   hello when one is due. [`Client::move_to`] and [`Client::leave`] write theirs at once.
+/// - To say and hear more than places: [`Client::send`], [`Client::take_message`], [`Client::take_lost`]. What is said goes
+///   out with the moves.
+/// - Where the server puts the player elsewhere: [`Client::take_correction`]. Until it is taken, moves count for nothing.
 /// - To look: [`Client::phase`], [`Client::world`], [`Client::welcome`], [`Client::applied`].
 /// - To show: [`Client::render_time`] once a picture, and [`KnownWorld::position_at`] with it.
 ///
@@ -154,6 +157,9 @@ pub struct Client {
     clock: Option<TickClock>,
     frames: Frames,
     blocks: BlockTotals,
+    mail: Mail,
+    /// The newest time that it was told.
+    now: Instant,
     sealing: Option<Box<Sealing>>,
     /// The last sealed datagram, in the clear.
     opened: Vec<u8>,
@@ -173,7 +179,7 @@ impl Client {
                 version: PROTOCOL_VERSION,
                 nonce: 0,
                 client_id: config.client_id,
-                encoding: config.encoding.number(),
+                encoding: HelloEncoding { encoding: config.encoding, extras: true }.number(),
                 session: 0,
                 proof: Proof::NONE,
             },
@@ -188,6 +194,8 @@ impl Client {
             clock: None,
             frames: Frames::new(),
             blocks: BlockTotals::default(),
+            mail: Mail::new(now),
+            now,
             sealing: None,
             opened: Vec::new(),
             ignored: 0,
@@ -220,30 +228,16 @@ impl Client {
 
     /// Takes in one datagram. What is not for this client changes nothing and is counted.
     pub fn receive(&mut self, now: Instant, bytes: &[u8]) -> Option<Event> {
+        self.now = self.now.max(now);
         match self.config.pass {
             None => self.on_message(now, bytes),
             Some(pass) => self.on_datagram(now, &pass, bytes),
         }
     }
 
-    fn on_message(&mut self, now: Instant, bytes: &[u8]) -> Option<Event> {
-        let event = match wire::snapshot_header(bytes) {
-            Some(header) => self.on_snapshot(now, &header, bytes),
-            None => match wire::decode_server(bytes) {
-                Ok(FromServer::Challenge(challenge)) if self.on_challenge(now, &challenge) => return None,
-                Ok(FromServer::Welcome(welcome)) => self.on_welcome(now, welcome),
-                Ok(FromServer::Refusal(refusal)) => self.on_refusal(refusal),
-                Ok(FromServer::Closed(closed)) => self.on_closed(closed),
-                Ok(FromServer::Challenge(_) | FromServer::Plain(_)) => None,
-                Err(_) => self.on_malformed(),
-            },
-        };
-        self.ignored += u64::from(event.is_none());
-        event
-    }
-
     /// Appends a hello to `out` if one is due, and says whether it did.
     pub fn poll(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
+        self.now = self.now.max(now);
         let is_silent = now.saturating_duration_since(self.heard) > self.silence_max();
         let is_spent = self.sealing.as_ref().is_some_and(|sealing| sealing.sealer.is_spent());
         if self.phase == Phase::Playing && (is_silent || is_spent) {
@@ -260,12 +254,18 @@ impl Client {
         true
     }
 
-    /// Appends a move to `out` and gives its sequence. `None`, and nothing appended, unless the client plays.
+    /// Appends a move to `out` and gives its sequence; what is due of messages goes with it. `None`, and nothing appended,
+    /// unless the client plays.
     pub fn move_to(&mut self, at: Position, state: u32, out: &mut Vec<u8>) -> Option<u32> {
         let session = self.session()?;
         let (client_id, sequence, ack) = (self.config.client_id, self.sequence.wrapping_add(1), self.ack);
         let step = Move { client_id, session, sequence, at, state, ack };
-        if !self.write(&FromClient::Move(step), out) {
+        let (mail, now) = (&mut self.mail, self.now);
+        let write = |out: &mut Vec<u8>| {
+            wire::encode_client(&FromClient::Move(step), out);
+            mail.write(now, out);
+        };
+        if !sealed::write(self.sealing.as_deref_mut(), out, write) {
             return None;
         }
         self.sequence = sequence;
@@ -277,7 +277,8 @@ impl Client {
         let Some(session) = self.session() else { return false };
         let leave = Leave { client_id: self.config.client_id, session };
         self.phase = Phase::Left;
-        self.write(&FromClient::Leave(leave), out)
+        let write = |out: &mut Vec<u8>| wire::encode_client(&FromClient::Leave(leave), out);
+        sealed::write(self.sealing.as_deref_mut(), out, write)
     }
 
     /// Where it stands with its server.
@@ -337,158 +338,7 @@ impl Client {
     }
 }
 
-/// What comes in.
-impl Client {
-    /// False if it is not the answer that is waited for.
-    fn on_challenge(&mut self, now: Instant, challenge: &Challenge) -> bool {
-        let expected = self.phase == Phase::Joining
-            && challenge.nonce == self.hello.nonce
-            && self.hello.proof == Proof::NONE;
-        if expected {
-            self.hello.proof = challenge.proof;
-            self.proof_since = now;
-            self.next_hello = now;
-        }
-        expected
-    }
-
-    fn on_welcome(&mut self, now: Instant, welcome: Welcome) -> Option<Event> {
-        if self.phase != Phase::Joining || welcome.nonce != self.hello.nonce {
-            return None;
-        }
-        if self.welcome.is_none_or(|before| before.epoch != welcome.epoch) {
-            self.world.clear();
-            self.clock = None;
-            self.frames.clear();
-            self.ack = Ack::default();
-        }
-        self.welcome = Some(welcome);
-        self.world.set_period(welcome.period_ns);
-        self.sequence = 0;
-        self.header = None;
-        self.heard = now;
-        self.phase = Phase::Playing;
-        Some(Event::Welcomed(welcome))
-    }
-
-    fn on_refusal(&mut self, refusal: Refusal) -> Option<Event> {
-        if self.phase != Phase::Joining || refusal.nonce != self.hello.nonce {
-            return None;
-        }
-        self.phase = Phase::Refused(refusal);
-        Some(Event::Refused(refusal))
-    }
-
-    fn on_closed(&mut self, closed: Closed) -> Option<Event> {
-        if self.session() != Some(closed.session) {
-            return None;
-        }
-        self.phase = Phase::Closed(closed.reason);
-        Some(Event::Closed(closed.reason))
-    }
-
-    fn on_snapshot(&mut self, now: Instant, header: &SnapshotHeader, bytes: &[u8]) -> Option<Event> {
-        if self.session() != Some(header.session) {
-            return None;
-        }
-        if self.config.decode && !self.take_in(bytes) {
-            return if self.is_too_late(header.tick) { None } else { self.on_malformed() };
-        }
-        self.on_header(now, header);
-        Some(Event::Snapshot(*header))
-    }
-
-    /// Whether so many newer snapshots have overtaken that of `tick` that what it leads from may be forgotten.
-    fn is_too_late(&self, tick: Tick) -> bool {
-        self.header.is_some_and(|newest| newest.tick.since(tick) >= OVERTAKEN_TICKS_MAX)
-    }
-
-    /// Makes the known world as new as the snapshot. False if it cannot be decoded; then nothing has changed.
-    fn take_in(&mut self, bytes: &[u8]) -> bool {
-        if let Some(compact) = wire::compact_snapshot(bytes) {
-            let taken = self.frames.take_in(&compact);
-            if taken == Ok(true) {
-                if let Some(sum) = compact.checksum {
-                    self.blocks.checksums += 1;
-                    self.blocks.desyncs += u64::from(self.frames.checksum(compact.header.tick) != sum);
-                }
-                let telling = self.frames.telling(compact.header.tick);
-                self.blocks.bytes += compact.blocks.len() as u64;
-                self.blocks.players += telling.members as u64;
-                self.world.take_in_members(&compact.header, telling);
-                self.frames.missing(compact.header.tick, |missing| self.world.on_missing(missing));
-            }
-            return taken.is_ok();
-        }
-        match wire::decode_server(bytes) {
-            Ok(FromServer::Plain(snapshot)) => self.world.take_in(&snapshot),
-            _ => return false,
-        }
-        true
-    }
-
-    fn on_malformed(&mut self) -> Option<Event> {
-        self.malformed += 1;
-        None
-    }
-
-    fn on_header(&mut self, now: Instant, header: &SnapshotHeader) {
-        self.heard = now;
-        self.ack = acknowledge(self.ack, header.tick);
-        self.set_clock(now, header.tick);
-        if self.header.is_none_or(|newest| header.tick > newest.tick) {
-            self.header = Some(*header);
-        }
-    }
-
-    fn set_clock(&mut self, now: Instant, tick: Tick) {
-        let period_ns = self.welcome.map_or(1, |welcome| welcome.period_ns);
-        match &mut self.clock {
-            Some(clock) => clock.on_snapshot(now, tick),
-            None if self.config.interpolation.is_some() => {
-                self.clock = Some(TickClock::new(now, tick, period_ns));
-            }
-            None => {}
-        }
-    }
-}
-
 /// How far what is shown trails.
 fn delay(config: &ClientConfig) -> Option<Duration> {
     config.interpolation.map(|delay| delay.min(DELAY_MAX))
-}
-
-/// `ack`, and the snapshot of `tick` too.
-fn acknowledge(ack: Ack, tick: Tick) -> Ack {
-    if ack == Ack::default() {
-        return Ack { newest: tick, history: 0 };
-    }
-    let ahead = tick.since(ack.newest);
-    let behind = ack.newest.since(tick);
-    let bit = |distance: u64| 1_u64.checked_shl(distance.wrapping_sub(1) as u32).unwrap_or(0);
-    match (ahead, behind) {
-        (0, 0) => ack,
-        (0, 1..=64) => Ack { history: ack.history | bit(behind), ..ack },
-        (0, _) => ack,
-        (1..=64, _) => {
-            Ack { newest: tick, history: ack.history.checked_shl(ahead as u32).unwrap_or(0) | bit(ahead) }
-        }
-        _ => Ack { newest: tick, history: 0 },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn acknowledgements_remember_64_ticks() {
-        let all = [10, 11, 13, 12, 13].into_iter().map(Tick).fold(Ack::default(), acknowledge);
-        assert_eq!(all, Ack { newest: Tick(13), history: 0b111 });
-        let late = acknowledge(Ack { newest: Tick(100), history: 0 }, Tick(36));
-        assert_eq!(late.history, 1 << 63);
-        assert_eq!(acknowledge(late, Tick(35)), late);
-        assert_eq!(acknowledge(late, Tick(164)), Ack { newest: Tick(164), history: 1 << 63 });
-        assert_eq!(acknowledge(late, Tick(u64::MAX)), Ack { newest: Tick(u64::MAX), history: 0 });
-    }
 }

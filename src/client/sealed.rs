@@ -25,19 +25,23 @@ pub(super) fn write_hello(hello: &Hello, pass: Option<&Pass>, out: &mut Vec<u8>)
     }
 }
 
-impl Client {
-    /// Appends a message of the session. False, and nothing appended, if its key has sealed all that it may.
-    pub(super) fn write(&mut self, message: &FromClient, out: &mut Vec<u8>) -> bool {
-        let write = |out: &mut Vec<u8>| wire::encode_client(message, out);
-        match &mut self.sealing {
-            Some(sealing) => sealing.sealer.seal(out, write),
-            None => {
-                write(out);
-                true
-            }
+/// Appends what `write` does, as a datagram of the session. False, and nothing appended, if its key has sealed all that it
+/// may.
+pub(super) fn write(
+    sealing: Option<&mut Sealing>,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>),
+) -> bool {
+    match sealing {
+        Some(sealing) => sealing.sealer.seal(out, write),
+        None => {
+            write(out);
+            true
         }
     }
+}
 
+impl Client {
     /// With a pass only answers to a hello may come in clear, and no welcome.
     pub(super) fn on_datagram(&mut self, now: Instant, pass: &Pass, bytes: &[u8]) -> Option<Event> {
         let Some(sealed) = wire::sealed(Sender::Server, bytes) else {

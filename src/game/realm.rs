@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::config::TickRate;
+use crate::mail::{Delivery, Office, SendError};
 use crate::secret::Secret;
 use crate::wire::{Bounds, Player, Position, Tick, kind_of};
 use crate::work::{Busy, Ledger, Work, WorkId};
@@ -26,6 +27,7 @@ pub struct Entity {
 /// - When it is: [`Realm::tick`], [`Realm::tick_rate`].
 /// - Where one may stand: [`Realm::bounds`], [`Realm::set_bounds`].
 /// - Players: [`Realm::players`], [`Realm::player`], [`Realm::relocate`].
+/// - Messages: [`Realm::send`].
 /// - Entities: [`Realm::entities`], [`Realm::entity`], [`Realm::spawn`], [`Realm::place`], [`Realm::despawn`].
 /// - Work beside the tick: [`Realm::start`].
 /// - Chance: [`Realm::random`].
@@ -35,6 +37,7 @@ pub struct Entity {
 pub struct Realm<'a> {
     scene: Scene,
     world: &'a mut World,
+    office: &'a mut Office,
     effects: &'a mut Effects,
     random: &'a mut Random,
     work: &'a mut Ledger,
@@ -78,11 +81,12 @@ impl<'a> Realm<'a> {
     pub(crate) fn new(
         scene: Scene,
         world: &'a mut World,
+        office: &'a mut Office,
         effects: &'a mut Effects,
         random: &'a mut Random,
         work: &'a mut Ledger,
     ) -> Self {
-        Self { scene, world, effects, random, work }
+        Self { scene, world, office, effects, random, work }
     }
 
     /// The tick that is being made; between ticks, where much comes in, the last.
@@ -131,6 +135,18 @@ impl<'a> Realm<'a> {
             self.effects.relocated.push(client_id);
         }
         is_put
+    }
+
+    /// Says something to a player, with its next snapshots: at most a quarter of one, see
+    /// [`crate::wire::message_bytes_max`]. What waits for a player who goes is lost with it; where a client comes back that
+    /// has forgotten its session, too.
+    ///
+    /// # Errors
+    /// If the message is empty or too long, if [`crate::mail::WAITING_MAX`] wait for that player already, or if nobody plays
+    /// as `client_id` who reads messages; then nothing has changed.
+    pub fn send(&mut self, client_id: u32, delivery: Delivery, message: &[u8]) -> Result<(), SendError> {
+        let slot = self.world.slot_of(client_id).ok_or(SendError::NobodyThere)?;
+        self.office.send(slot.index(), delivery, message)
     }
 
     /// Every entity.

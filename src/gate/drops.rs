@@ -98,6 +98,10 @@ drop_reasons! {
     Forged = "forged",
     /// A sealed datagram that has come before, or so late that nobody knows.
     Replayed = "replayed",
+    /// A move with extras from a peer whose hello did not say that it sends them.
+    Extras = "extras",
+    /// A message above the rate, not taken; the move that carried it counts for itself. A reliable one comes again.
+    MessageRate = "message_rate",
 }
 
 /// How often each [`DropReason`] was met. Shared by whoever receives, ticks and reports.

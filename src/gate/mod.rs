@@ -4,6 +4,7 @@
 //! only: size, form, proof of address, session, rate, sequence. It admits nobody; the tick does.
 
 mod address;
+mod beside;
 mod budget;
 mod drops;
 #[cfg(tickcast_loom)]
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use tracing::debug;
 
 pub use address::PeerAddr;
+pub(crate) use beside::Beside;
 pub use drops::{DropReason, Drops};
 pub use peer::{PeerView, PeersPage};
 
@@ -53,8 +55,8 @@ pub struct PeerKey {
     pub(crate) generation: u32,
 }
 
-/// What the tick is asked to do: a datagram that passed the gate.
-#[derive(Clone, Copy, Debug)]
+/// What the tick is asked to do: a datagram that passed the gate. The queue has room for thousands, so it is small.
+#[derive(Clone, Debug)]
 pub(crate) enum Command {
     /// An address that has proven itself asks to play.
     Join(Join),
@@ -62,6 +64,8 @@ pub(crate) enum Command {
     TicketJoin(Join, Credential),
     /// A peer says where its player is.
     Move(PeerKey, Step),
+    /// The same, with what it says beside.
+    LongMove(PeerKey, Step, Beside),
     /// Where the server is open: an unknown address says where a player is.
     OpenMove(Join, Step),
     /// A peer stops playing.
@@ -110,6 +114,8 @@ pub(crate) struct Identity {
     pub(crate) session: u64,
     pub(crate) client_id: u32,
     pub(crate) encoding: Encoding,
+    /// Whether it may send moves with extras.
+    pub(crate) extras: bool,
 }
 
 /// Shared by whoever receives datagrams, the tick, and whoever reports; every method takes `&self`.
@@ -122,6 +128,8 @@ pub(crate) struct Identity {
 pub struct Gate {
     started: Instant,
     open: bool,
+    /// How long a move may be.
+    move_bytes_max: usize,
     /// Without, everyone may play, and says so in clear.
     tickets: Option<Tickets>,
     budget: Budget,
@@ -142,6 +150,7 @@ impl Gate {
         Self {
             started,
             open: config.open,
+            move_bytes_max: MOVE_BYTES + wire::extras_bytes_max(config.datagram_bytes),
             tickets: config.tickets.as_ref().map(Tickets::new),
             budget: Budget::new(config.moves_per_second, config.burst()),
             hello_budget: Budget::of_hellos(),
@@ -156,8 +165,8 @@ impl Gate {
         }
     }
 
-    /// Takes in one datagram. Bounded work, no allocation, no error: what is refused is counted in
-    /// [`Gate::drops`]. A reply is never longer than the datagram that it answers.
+    /// Takes in one datagram. Bounded work, no error, no allocation but for the messages of a peer: what is refused is
+    /// counted in [`Gate::drops`]. A reply is never longer than the datagram that it answers.
     pub fn receive(&self, now: Instant, from: PeerAddr, bytes: &[u8]) -> Option<Reply> {
         match self.pass(now, from, bytes) {
             Ok(reply) => reply,
@@ -214,9 +223,12 @@ impl Gate {
             return self.on_other_version(now, from, nonce, bytes.len());
         }
         match bytes.len() {
+            MOVE_BYTES | LEAVE_BYTES => self.on_clear(now, from, bytes),
+            length if self.is_long_move(bytes, length) => self.on_long_move(now, from, bytes).map(|()| None),
+            length if self.is_long_sealed(bytes, length) => self.on_sealed(now, from, bytes).map(|()| None),
             SEALED_MOVE_BYTES | SEALED_LEAVE_BYTES => self.on_sealed(now, from, bytes).map(|()| None),
             TICKET_HELLO_BYTES => self.on_ticket_hello(now, from, bytes),
-            HELLO_BYTES | MOVE_BYTES | LEAVE_BYTES => self.on_clear(now, from, bytes),
+            HELLO_BYTES => self.on_clear(now, from, bytes),
             _ => Err(DropReason::Length),
         }
     }
@@ -384,10 +396,20 @@ impl Gate {
         opener: Option<Box<Opener>>,
     ) {
         let accounts = accounts.unwrap_or_else(|| self.budget.open(self.age(now)));
-        let Identity { key, session, client_id, encoding } = identity;
+        let Identity { key, session, client_id, encoding, extras } = identity;
         let (heard, acknowledged) = (self.age(now), Tick(0));
-        let entry =
-            Entry { key, session, client_id, encoding, newest: 0, heard, acknowledged, accounts, opener };
+        let entry = Entry {
+            key,
+            session,
+            client_id,
+            encoding,
+            extras,
+            newest: 0,
+            heard,
+            acknowledged,
+            accounts,
+            opener,
+        };
         self.peers.insert(addr, entry);
     }
 

@@ -111,6 +111,7 @@ mod tests {
                 session: 0xdead_beef,
                 client_id,
                 encoding: Encoding::Compact,
+                extras: false,
                 newest: 5,
                 heard: Duration::from_secs(2),
                 acknowledged: Tick(0),

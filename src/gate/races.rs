@@ -28,7 +28,7 @@ fn addr(port: u16) -> PeerAddr {
 
 fn identity(generation: u32) -> Identity {
     let key = PeerKey { slot: 0, generation };
-    Identity { key, session: generation.into(), client_id: 7, encoding: Encoding::Plain }
+    Identity { key, session: generation.into(), client_id: 7, encoding: Encoding::Plain, extras: false }
 }
 
 fn move_of(generation: u32, sequence: u32) -> Vec<u8> {

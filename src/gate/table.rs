@@ -17,6 +17,8 @@ pub(super) struct Entry {
     pub(super) session: u64,
     pub(super) client_id: u32,
     pub(super) encoding: Encoding,
+    /// Whether its moves may have extras.
+    pub(super) extras: bool,
     /// The sequence of its newest move; 0 before the first.
     pub(super) newest: u32,
     /// When that came, or when it was admitted, as the age of the server.

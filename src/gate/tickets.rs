@@ -1,19 +1,20 @@
 //! Hellos with tickets, and what comes sealed: opened here, and then checked as everything else.
 
 use std::sync::{PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::shared::{AtomicU64, Ordering};
-use super::{Command, DropReason, Gate, Join, PeerAddr, Reply, Step};
+use super::table::Entry;
+use super::{Command, DropReason, Gate, Join, PeerAddr, PeerKey, Reply, SEALED_MOVE_BYTES};
 use crate::config::TicketConfig;
 use crate::seal::{self, SessionKey, TicketKeys, Unopened};
 use crate::wire::{
-    self, FromClient, FromServer, MOVE_BYTES, PROTOCOL_VERSION, Refusal, RefusalReason, SEALED_EXTRA_BYTES,
-    Sender, TICKET_HELLO_TAGGED_BYTES, TicketFault, TicketHello,
+    self, EXTRAS_BYTES_MAX, FromClient, FromServer, Move, MoveExtras, PROTOCOL_VERSION, Refusal,
+    RefusalReason, Sender, TICKET_HELLO_TAGGED_BYTES, TicketFault, TicketHello,
 };
 
-/// Length of a sealed move, the longest of what a client seals.
-const SEALED_MAX: usize = MOVE_BYTES + SEALED_EXTRA_BYTES;
+/// Length of the longest sealed move, the longest of what a client seals.
+const SEALED_MAX: usize = SEALED_MOVE_BYTES + EXTRAS_BYTES_MAX;
 
 /// What a good ticket has shown.
 #[derive(Clone, Copy, Debug)]
@@ -126,24 +127,60 @@ impl Gate {
     }
 
     pub(super) fn on_sealed(&self, now: Instant, from: PeerAddr, bytes: &[u8]) -> Result<(), DropReason> {
+        // Most have no extras, and a longer buffer takes longer to make.
+        match bytes.len() {
+            0..=SEALED_MOVE_BYTES => self.open_sealed(now, from, bytes, &mut [0; SEALED_MOVE_BYTES]),
+            _ => self.open_sealed(now, from, bytes, &mut [0; SEALED_MAX]),
+        }
+    }
+
+    fn open_sealed(
+        &self,
+        now: Instant,
+        from: PeerAddr,
+        bytes: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<(), DropReason> {
         let sealed = wire::sealed(Sender::Client, bytes).ok_or(DropReason::Malformed)?;
         let age = self.age(now);
-        let mut buffer = [0; SEALED_MAX];
         let datagram = buffer.get_mut(..bytes.len()).ok_or(DropReason::Length)?;
         datagram.copy_from_slice(bytes);
-        let command = self.peers.with(from, |entry| {
+        let passed = self.peers.with(from, |entry| {
             let opener = entry.opener.as_mut().ok_or(DropReason::Forged)?;
             let inside = opener.open(sealed.sequence, sealed.clear, datagram).map_err(unopened)?;
-            match wire::decode_client(inside) {
-                Ok(FromClient::Move(step)) => {
-                    Ok(Command::Move(self.check_move(age, entry, &step)?, Step::from(&step)))
-                }
-                Ok(FromClient::Leave(leave)) => Ok(Command::Leave(self.check_leave(age, entry, &leave)?)),
-                Ok(FromClient::Hello(_)) | Err(_) => Err(DropReason::Malformed),
-            }
+            self.check_inside(age, entry, inside)
         });
-        self.push(command.ok_or(DropReason::UnknownPeer)??)
+        match passed.ok_or(DropReason::UnknownPeer)?? {
+            Inside::Move(key, step, extras) => self.push_move(key, &step, extras),
+            Inside::Leave(key) => self.push(Command::Leave(key)),
+        }
     }
+
+    fn check_inside<'a>(
+        &self,
+        age: Duration,
+        entry: &mut Entry,
+        inside: &'a [u8],
+    ) -> Result<Inside<'a>, DropReason> {
+        if wire::starts_as_move(inside) {
+            let (step, extras) = wire::decode_move(inside).map_err(|_| DropReason::Malformed)?;
+            let key = match extras {
+                None => self.check_move(age, entry, &step)?,
+                Some(_) => self.check_long_move(age, entry, &step)?,
+            };
+            return Ok(Inside::Move(key, step, extras));
+        }
+        match wire::decode_client(inside) {
+            Ok(FromClient::Leave(leave)) => Ok(Inside::Leave(self.check_leave(age, entry, &leave)?)),
+            Ok(FromClient::Hello(_) | FromClient::Move(_)) | Err(_) => Err(DropReason::Malformed),
+        }
+    }
+}
+
+/// What was sealed, and is good.
+enum Inside<'a> {
+    Move(PeerKey, Move, Option<MoveExtras<'a>>),
+    Leave(PeerKey),
 }
 
 fn unopened(why: Unopened) -> DropReason {

@@ -105,6 +105,8 @@ impl Bot {
     /// Tells the server that its player is `at`. Nothing happens unless it plays.
     pub(super) fn make_move(&mut self, at: Position, shared: &mut Shared) {
         shared.sending.clear();
+        // It goes its own way all the same: moves that do not follow would count for nothing.
+        self.client.take_correction();
         if let Some(sequence) = self.client.move_to(at, 0, &mut shared.sending)
             && self.send(&shared.sending)
         {

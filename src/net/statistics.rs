@@ -59,6 +59,8 @@ pub struct Statistics {
     pub timed_out: u64,
     /// Moves that changed the world.
     pub moves_applied: u64,
+    /// Messages of players that the game was given.
+    pub messages: u64,
     /// Snapshots made, one for each client and tick.
     pub snapshots: u64,
     /// Bytes of UDP payload in all datagrams of the ticks.
@@ -239,6 +241,7 @@ impl Window {
             left: totals.left - totals_before.left,
             timed_out: totals.timed_out - totals_before.timed_out,
             moves_applied: totals.moves_applied - totals_before.moves_applied,
+            messages: totals.messages - totals_before.messages,
             snapshots,
             bytes_out: totals.bytes_out - totals_before.bytes_out,
             hook_panics: totals.hook_panics - totals_before.hook_panics,

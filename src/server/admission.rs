@@ -8,7 +8,8 @@ use crate::game::Departure;
 use crate::gate::{Credential, DropReason, Identity, Join, PeerKey, Step};
 use crate::seal::{Opener, keys_of_session};
 use crate::wire::{
-    self, ClosedReason, Encoding, FromServer, Position, Refusal, RefusalReason, Sender, TicketFault, Welcome,
+    self, ClosedReason, Encoding, FromServer, HelloEncoding, Position, Refusal, RefusalReason, Sender,
+    TicketFault, Welcome,
 };
 
 /// Why a hello is answered with a refusal.
@@ -79,7 +80,7 @@ impl Server {
         if !self.config.client_ids.contains(&join.client_id) {
             return Err(RefusalReason::ClientIdNotAllowed.into());
         }
-        if Encoding::from_number(join.encoding).is_none() {
+        if HelloEncoding::from_number(join.encoding).is_none() {
             return Err(RefusalReason::Encoding.into());
         }
         let holder = self.peers.by_client(join.client_id).and_then(|key| self.peers.get(key));
@@ -150,14 +151,24 @@ impl Server {
         if let Some((at, state)) = placed {
             let _is_a_place = self.put(player, at, state);
         }
-        let encoding = Encoding::from_number(join.encoding).unwrap_or(Encoding::Plain);
+        let plain = HelloEncoding { encoding: Encoding::Plain, extras: false };
+        let HelloEncoding { encoding, extras } = HelloEncoding::from_number(join.encoding).unwrap_or(plain);
         let snapshots = Snapshots::new(encoding, self.config.snapshot_bytes());
         let mut peer = Peer::new(join, self.draw_session(), player, snapshots, self.now);
-        peer.session_before = before.filter(|before| before.is_known_by(join.session)).map(|_| join.session);
+        peer.extras = extras;
+        if let Some(before) = before.as_ref().filter(|before| before.is_known_by(join.session)) {
+            peer.session_before = Some(join.session);
+            peer.resume(before);
+        }
+        match (extras, peer.is_resumed) {
+            (true, true) => {}
+            (true, false) => self.office.admit(player.index()),
+            (false, _) => self.office.dismiss(player.index()),
+        }
         let session = peer.session;
         let opener = credential.map(|credential| self.seal(&mut peer, credential));
         let key = self.peers.insert(peer);
-        let identity = Identity { key, session, client_id: join.client_id, encoding };
+        let identity = Identity { key, session, client_id: join.client_id, encoding, extras };
         self.gate.admit(self.now, join.from, identity, accounts, opener);
         self.report.totals.joined += 1;
         self.welcome(key);
@@ -198,6 +209,7 @@ impl Server {
     fn welcome(&mut self, key: PeerKey) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let standing = self.world.player(peer.player);
+        let flags = [(standing.is_some(), Welcome::PLACED), (peer.is_resumed, Welcome::RESUMED)];
         let welcome = Welcome {
             nonce: peer.nonce,
             session: peer.session,
@@ -209,7 +221,7 @@ impl Server {
             moves_per_second: self.config.moves_per_second,
             bounds: self.world.bounds(),
             client_id: peer.client_id,
-            placed: u32::from(standing.is_some()),
+            placed: flags.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).sum(),
             at: standing.map(|player| player.at).unwrap_or_default(),
         };
         say_welcome(&mut self.outbox, peer, welcome);

@@ -10,6 +10,7 @@ mod ended;
 mod memory;
 mod moves;
 mod peers;
+mod post;
 mod rules;
 mod work;
 
@@ -25,6 +26,7 @@ pub use memory::Changes;
 use crate::config::{Config, ConfigError, REMEMBERED_MAX};
 use crate::game::{Departure, Game, Standard};
 use crate::gate::{Command, DropReason, Gate, PeerKey};
+use crate::mail::Office;
 use crate::secret::Secret;
 use crate::snapshot::{CompactSnapshots, PlainSnapshots};
 use crate::wire::{self, Closed, ClosedReason, Encoding, FromServer, Player, SnapshotHeader, Tick};
@@ -52,6 +54,8 @@ pub struct Totals {
     pub timed_out: u64,
     /// Moves that changed the world.
     pub moves_applied: u64,
+    /// Messages of players that the game was given.
+    pub messages: u64,
     /// Snapshots made.
     pub snapshots: u64,
     /// Bytes of UDP payload made, all datagrams of the tick together.
@@ -128,6 +132,10 @@ pub struct Server {
     answered: usize,
     /// Sessions that have ended, as long as they could be asked for again.
     ended: Ended,
+    /// What players and the game say to one another.
+    office: Office,
+    /// Those of the snapshot that is being made.
+    extras: Vec<u8>,
     /// The place of the next peer that gets its snapshot of this tick.
     next_place: usize,
     silent: Vec<PeerKey>,
@@ -180,6 +188,8 @@ impl Server {
             outbox: Batch::new(config.datagram_bytes),
             answered: 0,
             ended: Ended::new(secret),
+            office: Office::new(config.datagram_bytes),
+            extras: Vec::new(),
             next_place: 0,
             silent: Vec::new(),
             now,
@@ -327,6 +337,7 @@ impl Server {
         for _ in 0..queued {
             match self.gate.next_command() {
                 Some(Command::Move(key, step)) => self.on_move(key, &step),
+                Some(Command::LongMove(key, step, beside)) => self.on_long_move(key, &step, &beside),
                 Some(Command::Join(join)) => self.on_join(&join, None),
                 Some(Command::TicketJoin(join, credential)) => self.on_join(&join, Some(&credential)),
                 Some(Command::OpenMove(join, step)) => self.on_open_move(&join, &step),
@@ -365,6 +376,7 @@ impl Server {
         self.tell_of_leaving(client_id, why);
         self.rules.work.cancel(client_id);
         let peer = self.peers.remove(key)?;
+        self.office.dismiss(peer.player.index());
         self.gate.remove(peer.addr);
         if peer.sealer.is_some() {
             self.ended.note(self.gate.age(self.now), peer.client_id, peer.proven_ms);
@@ -395,6 +407,8 @@ impl Server {
     }
 
     fn snapshot_for(&mut self, place: usize, batch: &mut Batch) {
+        let (age, bytes_max) =
+            (self.gate.age(self.now), wire::extras_bytes_max(self.config.snapshot_bytes()));
         let Some(peer) = self.peers.at(place) else { return };
         let header = SnapshotHeader {
             session: peer.session,
@@ -403,11 +417,16 @@ impl Server {
             applied_history: peer.applied.history,
             players: self.world.standing_count() as u32,
         };
+        self.extras.clear();
+        if peer.extras {
+            let (row, correction) = (peer.player.index(), peer.correction.told());
+            self.office.write_extras(row, age, correction, bytes_max, &mut self.extras);
+        }
+        let (extras, snapshots) = (&self.extras[..], &mut peer.snapshots);
         let (plain, compact, world, own) = (&mut self.plain, &mut self.compact, &self.world, peer.player);
-        let snapshots = &mut peer.snapshots;
         let write = |bytes: &mut Vec<u8>| match snapshots {
-            Snapshots::Plain(turn) => plain.write(&header, world, own, turn, bytes),
-            Snapshots::Compact(told) => compact.write(&header, world, own, told, bytes),
+            Snapshots::Plain(turn) => plain.write(&header, world, own, turn, extras, bytes),
+            Snapshots::Compact(told) => compact.write(&header, world, own, told, extras, bytes),
         };
         match &mut peer.sealer {
             None => batch.push(peer.addr, write),

@@ -9,13 +9,14 @@ use crate::world::{OutsideWorld, PlayerSlot};
 
 impl Server {
     pub(super) fn on_move(&mut self, key: PeerKey, step: &Step) {
-        if let Err(reason) = self.apply(key, step) {
+        if let Err(reason) = self.apply(key, step, 0) {
             self.gate.count(reason);
         }
     }
 
-    fn apply(&mut self, key: PeerKey, step: &Step) -> Result<(), DropReason> {
-        let (judged, correction) = self.take_in(key, step)?;
+    /// `echo` is the newest correction that the client has followed, as it says; 0 = none.
+    pub(super) fn apply(&mut self, key: PeerKey, step: &Step, echo: u32) -> Result<(), DropReason> {
+        let (judged, correction) = self.take_in(key, step, echo)?;
         let about = About { hook: "on_move", player: Some(judged.player) };
         let verdict = self.ask(about, |game, realm| game.on_move(realm, &judged));
         self.carry_out(key, &judged, correction, verdict.unwrap_or(Verdict::Refuse))?;
@@ -26,7 +27,7 @@ impl Server {
     }
 
     /// What the move says of its peer is taken in; gives what the game is to judge, and the number of the newest correction.
-    fn take_in(&mut self, key: PeerKey, step: &Step) -> Result<(Judged, u32), DropReason> {
+    fn take_in(&mut self, key: PeerKey, step: &Step, echo: u32) -> Result<(Judged, u32), DropReason> {
         let peer = self.peers.get_mut(key).ok_or(DropReason::PeerGone)?;
         if !peer.applied.is_newer(step.sequence) {
             return Err(DropReason::Sequence);
@@ -36,7 +37,7 @@ impl Server {
         peer.has_spoken = true;
         peer.snapshots.on_ack(step.ack);
         self.ack_ages.note(self.report.tick, step.ack);
-        if !peer.correction.is_known_by(None) {
+        if !peer.has_followed(echo) {
             return Err(DropReason::Superseded);
         }
         if !self.world.bounds().contains(step.at) {

@@ -7,7 +7,7 @@ use crate::gate::{Join, PeerAddr, PeerKey, is_newer};
 use crate::seal::Sealer;
 use crate::secret::{HashState, Secret};
 use crate::snapshot::{Told, Turn};
-use crate::wire::{Ack, Encoding, Position};
+use crate::wire::{self, Ack, Encoding, Position};
 use crate::world::PlayerSlot;
 
 /// An address that plays as a client id.
@@ -26,6 +26,10 @@ pub(super) struct Peer {
     pub(super) applied: Applied,
     pub(super) correction: Correction,
     pub(super) snapshots: Snapshots,
+    /// Whether it reads and sends what stands beside the players in snapshots and behind moves.
+    pub(super) extras: bool,
+    /// Whether messages and corrections go on from the session that its hello named.
+    pub(super) is_resumed: bool,
     /// Seals what it is sent, if it has come with a ticket.
     pub(super) sealer: Option<Box<Sealer>>,
     /// The mark of the session key in its ticket, if it has come with one.
@@ -84,10 +88,27 @@ impl Peer {
             applied: Applied::default(),
             correction: Correction::default(),
             snapshots,
+            extras: false,
+            is_resumed: false,
             sealer: None,
             ticket: None,
             has_spoken: false,
         }
+    }
+
+    /// Messages and corrections go on from `before`, whose session its hello named, if both have any.
+    pub(super) fn resume(&mut self, before: &Peer) {
+        self.is_resumed = self.extras && before.extras;
+        if self.is_resumed {
+            self.correction = before.correction;
+        }
+    }
+
+    /// Whether a move that echoes this was made by a client that has followed the newest correction. As long as one is open,
+    /// who echoes nothing has not; later it need say nothing.
+    pub(super) fn has_followed(&mut self, echo: u32) -> bool {
+        let says = self.extras && (echo != 0 || self.correction.is_open);
+        self.correction.is_known_by(says.then_some(echo))
     }
 
     /// Whether `session` shows that its bearer is this peer, perhaps at a new address.
@@ -138,6 +159,11 @@ impl Correction {
     pub(super) fn put(&mut self, at: Position) {
         let number = self.number.wrapping_add(1).max(1);
         *self = Self { number, at, is_open: true };
+    }
+
+    /// What snapshots are to name.
+    pub(super) fn told(&self) -> Option<wire::Correction> {
+        self.is_open.then_some(wire::Correction { number: self.number, at: self.at })
     }
 
     /// Whether a move that echoes this number was made by a client that knew of the newest. One that echoes nothing never

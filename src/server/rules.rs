@@ -83,7 +83,7 @@ impl Server {
     ) -> Option<T> {
         let scene = Scene { now: self.now, tick: self.report.tick, tick_rate: self.config.tick_rate };
         let Rules { game, effects, random, work, .. } = &mut self.rules;
-        let mut realm = Realm::new(scene, &mut self.world, effects, random, work);
+        let mut realm = Realm::new(scene, &mut self.world, &mut self.office, effects, random, work);
         // Nothing of the server's is left half done: what a realm does is done when it returns.
         let answer = catch_unwind(AssertUnwindSafe(|| hook(game.as_mut(), &mut realm)));
         self.put_into_effect();

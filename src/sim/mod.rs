@@ -8,6 +8,7 @@ mod ledger;
 mod play;
 mod scene;
 mod shelf;
+mod talk;
 mod works;
 
 use std::time::Instant;
@@ -44,6 +45,10 @@ pub struct SimReport {
     pub seeds: u64,
     /// Those in which everything was sealed.
     pub sealed: u64,
+    /// Those in which clients and game talked, and moves were corrected.
+    pub talkative: u64,
+    /// Messages that arrived.
+    pub messages: u64,
     /// What became of the datagrams; those in clear with a wrong bit arrive at nobody.
     #[serde(flatten)]
     pub passed: Passed,
@@ -64,6 +69,8 @@ impl SimReport {
     pub fn add(&mut self, other: &SimReport) {
         self.seeds += other.seeds;
         self.sealed += other.sealed;
+        self.talkative += other.talkative;
+        self.messages += other.messages;
         self.passed.add(&other.passed);
         self.ticks += other.ticks;
         self.troubles += other.troubles;
@@ -121,6 +128,8 @@ mod tests {
         assert!(
             report.seeds == 13
                 && (2..9).contains(&report.sealed)
+                && (2..9).contains(&report.talkative)
+                && report.messages > 1_000
                 && report.passed.lost > 0
                 && report.passed.corrupted > 0
                 && report.works > 0

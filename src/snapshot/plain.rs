@@ -6,7 +6,9 @@
 
 use std::collections::VecDeque;
 
-use crate::wire::{PLAIN_TAG, PLAYER_BYTES, SNAPSHOT_HEADER_BYTES, SnapshotHeader, Tick, encode_part};
+use crate::wire::{
+    PLAYER_BYTES, SNAPSHOT_HEADER_BYTES, SnapshotHeader, Tick, encode_part, extras_bytes_max, put_plain_head,
+};
 use crate::world::{NearOrder, PlayerSlot, World};
 
 /// Length of the number that stands before each of the two lists, in bytes.
@@ -83,26 +85,32 @@ impl PlainSnapshots {
     pub fn begin(&mut self, tick: Tick, world: &World) {
         self.encode_gone(tick, world);
         self.encode_players(world);
-        if self.room() < world.standing_count() || self.view.is_some() {
+        if self.room(extras_bytes_max(self.datagram_bytes)) < world.standing_count() || self.view.is_some() {
             self.near.refresh(world);
         }
     }
 
-    /// Appends the snapshot of a peer that plays the player at `own` to `out`.
+    /// Appends the snapshot of a peer that plays the player at `own` to `out`, with these extras: none, or at most
+    /// [`extras_bytes_max`] of them.
     pub fn write(
         &mut self,
         header: &SnapshotHeader,
         world: &World,
         own: PlayerSlot,
         turn: &mut Turn,
+        extras: &[u8],
         out: &mut Vec<u8>,
     ) {
-        if let Some(radius) = self.view {
-            return self.write_view(header, world, own, radius, turn, out);
-        }
-        encode_part(&(PLAIN_TAG, *header), out);
+        let players_at = out.len() + SNAPSHOT_HEADER_BYTES - size_of::<u32>();
+        put_plain_head(header, extras, out);
         out.extend_from_slice(&self.gone_part);
-        let told = self.room().min(self.told.len());
+        let room = self.room(extras.len());
+        if let Some(radius) = self.view {
+            let players = self.write_view(room, world, own, radius, turn, out);
+            out[players_at..players_at + size_of::<u32>()].copy_from_slice(&players.to_le_bytes());
+            return;
+        }
+        let told = room.min(self.told.len());
         encode_part(&(told as u64), out);
         if told == self.told.len() {
             out.extend_from_slice(&self.players);
@@ -111,9 +119,9 @@ impl PlainSnapshots {
         }
     }
 
-    /// How many players fit into a datagram of this tick.
-    fn room(&self) -> usize {
-        let taken = SNAPSHOT_HEADER_BYTES + self.gone_part.len() + COUNT_BYTES;
+    /// How many players fit into a datagram of this tick that has so many bytes of extras.
+    fn room(&self, extras_bytes: usize) -> usize {
+        let taken = SNAPSHOT_HEADER_BYTES + extras_bytes + self.gone_part.len() + COUNT_BYTES;
         (self.datagram_bytes - taken) / PLAYER_BYTES
     }
 
@@ -146,23 +154,19 @@ impl PlainSnapshots {
     }
 
     /// The same for a peer that sees no farther than `radius`: its own player, near ones, and the next in turn, of those
-    /// in view. One without a player sees nobody.
+    /// in view. One without a player sees nobody. Says how many are in view.
     fn write_view(
         &mut self,
-        header: &SnapshotHeader,
+        room: usize,
         world: &World,
         own: PlayerSlot,
         radius: u32,
         turn: &mut Turn,
         out: &mut Vec<u8>,
-    ) {
+    ) -> u32 {
         self.snapshots += 1;
-        let start = out.len();
-        encode_part(&(PLAIN_TAG, *header), out);
-        out.extend_from_slice(&self.gone_part);
         let told_from = out.len() + COUNT_BYTES;
         encode_part(&0_u64, out);
-        let room = self.room();
         if let Some(here) = world.player(own).map(|player| player.at) {
             let most = u64::from(radius).pow(2);
             self.tell(self.number(own), out);
@@ -193,10 +197,8 @@ impl PlainSnapshots {
             turn.next = self.slot_of.get(number).map_or(0, |slot| slot.0);
         }
         let told = (out.len() - told_from) / PLAYER_BYTES;
-        let players = turn.in_view.max(turn.counted).max(told as u32);
         out[told_from - COUNT_BYTES..told_from].copy_from_slice(&(told as u64).to_le_bytes());
-        let players_at = start + SNAPSHOT_HEADER_BYTES - size_of::<u32>();
-        out[players_at..players_at + size_of::<u32>()].copy_from_slice(&players.to_le_bytes());
+        turn.in_view.max(turn.counted).max(told as u32)
     }
 
     /// Appends the player of that number, unless it is in this snapshot already.
@@ -272,7 +274,7 @@ mod tests {
         snapshots.begin(Tick(tick), world);
         let header = SnapshotHeader { tick: Tick(tick), ..SnapshotHeader::default() };
         let mut bytes = Vec::new();
-        snapshots.write(&header, world, PlayerSlot(own), turn, &mut bytes);
+        snapshots.write(&header, world, PlayerSlot(own), turn, &[], &mut bytes);
         match decode_server(&bytes) {
             Ok(FromServer::Plain(snapshot)) => (snapshot, bytes.len()),
             other => panic!("not a plain snapshot: {other:?}"),

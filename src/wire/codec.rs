@@ -3,9 +3,12 @@
 
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 
+use super::extras::{SnapshotExtras, split_extras};
 use super::message::{
-    CHECKSUM_FLAG, COMPACT_TAG, FromClient, FromServer, PARTIAL_FLAG, PLAIN_TAG, PLAYER_BYTES, SnapshotHeader,
+    CHECKSUM_FLAG, COMPACT_TAG, EXTRAS_FLAG, PARTIAL_FLAG, PLAIN_EXTRAS_TAG, PLAIN_TAG, PLAYER_BYTES, Player,
+    SnapshotHeader,
 };
+pub(super) use super::message::{FromClient, FromServer};
 use super::{SNAPSHOT_HEADER_BYTES, UDP_PAYLOAD_MAX};
 
 /// Without the limit a hostile length makes bincode reserve memory for it before it reads on.
@@ -34,28 +37,41 @@ pub fn decode_client(bytes: &[u8]) -> Result<FromClient, DecodeError> {
 
 /// Reads what a server sent. Allocates at most what `bytes` can hold.
 pub fn decode_server(bytes: &[u8]) -> Result<FromServer, DecodeError> {
-    if prefix(bytes) == Some(PLAIN_TAG) && !holds_its_lists(bytes) {
+    if prefix(bytes) == Some(PLAIN_TAG) && !bytes.get(SNAPSHOT_HEADER_BYTES..).is_some_and(holds_lists) {
         return Err(DecodeError::Malformed);
     }
     decode(bytes)
 }
 
-/// Whether a plain snapshot is long enough for the lists in it. Bincode takes memory for what a length claims, up to the
+/// Reads the two lists of a plain snapshot.
+pub(super) fn decode_lists(bytes: &[u8]) -> Result<(Vec<u32>, Vec<Player>), DecodeError> {
+    if !holds_lists(bytes) {
+        return Err(DecodeError::Malformed);
+    }
+    decode(bytes)
+}
+
+/// Whether there is enough for the two lists of a plain snapshot. Bincode takes memory for what a length claims, up to the
 /// limit, before it reads on.
-fn holds_its_lists(bytes: &[u8]) -> bool {
+fn holds_lists(bytes: &[u8]) -> bool {
     let list = |at: usize, element_bytes: u64| {
         let count: u64 = prefix(bytes.get(at..)?)?;
         let end = count.checked_mul(element_bytes)?.checked_add(at as u64 + 8)?;
         usize::try_from(end).ok().filter(|end| *end <= bytes.len())
     };
-    let gone = list(SNAPSHOT_HEADER_BYTES, 4);
+    let gone = list(0, 4);
     gone.and_then(|told| list(told, PLAYER_BYTES as u64)).is_some()
 }
 
 /// Reads the header of a snapshot and nothing behind it. `None` if the bytes do not begin as a snapshot.
 pub fn snapshot_header(bytes: &[u8]) -> Option<SnapshotHeader> {
-    let ((tag, header), _): ((u32, SnapshotHeader), _) = bincode::decode_from_slice(bytes, FORMAT).ok()?;
-    [PLAIN_TAG, COMPACT_TAG].contains(&tag).then_some(header)
+    let (tag, header): (u32, SnapshotHeader) = prefix(bytes)?;
+    [PLAIN_TAG, PLAIN_EXTRAS_TAG, COMPACT_TAG].contains(&tag).then_some(header)
+}
+
+/// The header of a snapshot, and what follows it.
+pub(super) fn split_header(bytes: &[u8]) -> Option<(SnapshotHeader, &[u8])> {
+    Some((snapshot_header(bytes)?, bytes.get(SNAPSHOT_HEADER_BYTES..)?))
 }
 
 /// A compact snapshot, its blocks not yet read.
@@ -69,6 +85,8 @@ pub struct CompactSnapshot<'a> {
     pub is_partial: bool,
     /// The sum of the [`crate::wire::block::checksum`]s of all blocks, if the server adds it.
     pub checksum: Option<u64>,
+    /// What is said beside the players.
+    pub extras: Option<SnapshotExtras<'a>>,
     /// The blocks, one behind the other; see [`crate::wire::block`].
     pub blocks: &'a [u8],
 }
@@ -80,15 +98,20 @@ pub fn compact_snapshot(bytes: &[u8]) -> Option<CompactSnapshot<'_>> {
     if tag != COMPACT_TAG {
         return None;
     }
-    let (checksum, blocks) = match &bytes[read..] {
+    let (checksum, rest) = match &bytes[read..] {
         rest if widths & CHECKSUM_FLAG == 0 => (None, rest),
-        rest => rest.split_first_chunk().map(|(sum, blocks)| (Some(u64::from_le_bytes(*sum)), blocks))?,
+        rest => rest.split_first_chunk().map(|(sum, rest)| (Some(u64::from_le_bytes(*sum)), rest))?,
+    };
+    let (extras, blocks) = match rest {
+        blocks if widths & EXTRAS_FLAG == 0 => (None, blocks),
+        rest => split_extras(rest).map(|(extras, blocks)| (Some(extras), blocks))?,
     };
     Some(CompactSnapshot {
         header,
-        cluster_bits: u32::from(widths & !(PARTIAL_FLAG | CHECKSUM_FLAG)),
+        cluster_bits: u32::from(widths & !(PARTIAL_FLAG | CHECKSUM_FLAG | EXTRAS_FLAG)),
         is_partial: widths & PARTIAL_FLAG != 0,
         checksum,
+        extras,
         blocks,
     })
 }

@@ -102,6 +102,8 @@ pub enum FromServer {
 
 /// The tag of [`FromServer::Plain`], for those that put one together from its parts.
 pub(crate) const PLAIN_TAG: u32 = 4;
+/// The tag of a plain snapshot with extras between its header and its lists.
+pub(crate) const PLAIN_EXTRAS_TAG: u32 = 8;
 /// The tag of a compact snapshot, which is no message of bincode's behind its header.
 pub(crate) const COMPACT_TAG: u32 = 5;
 /// Behind the header of a compact snapshot stands one byte: how wide the numbers of clusters are, in bits, and
@@ -110,6 +112,9 @@ pub(crate) const PARTIAL_FLAG: u8 = 0x80;
 
 /// In the byte of widths: a checksum stands before the blocks.
 pub(crate) const CHECKSUM_FLAG: u8 = 0x40;
+
+/// In the byte of widths: extras stand before the blocks, behind the checksum.
+pub(crate) const EXTRAS_FLAG: u8 = 0x20;
 
 /// Asks to play. The first 16 bytes (tag, version, nonce) are the same in every version of the protocol.
 #[derive(Encode, Decode, Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +125,7 @@ pub struct Hello {
     pub nonce: u64,
     /// The number the player wants to be known by.
     pub client_id: u32,
-    /// How the client wants its snapshots: an [`Encoding`].
+    /// How the client wants its snapshots: an [`Encoding`], and whether it reads and sends extras: [`HelloEncoding`].
     pub encoding: u32,
     /// The session that the client had, to take its player over to this address; 0 = none.
     pub session: u64,
@@ -153,8 +158,33 @@ pub enum Encoding {
     Compact,
 }
 
+/// What a hello says of how the client wants its snapshots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HelloEncoding {
+    /// How it wants to be told of the players.
+    pub encoding: Encoding,
+    /// Whether it reads and sends extras.
+    pub extras: bool,
+}
+
+impl HelloEncoding {
+    /// Beside the number of the encoding: the client reads and sends extras.
+    const EXTRAS_BIT: u32 = 0x100;
+
+    /// What a hello means by its number. `None` if it asks for something that does not exist.
+    pub fn from_number(number: u32) -> Option<Self> {
+        let encoding = Encoding::from_number(number & !Self::EXTRAS_BIT)?;
+        Some(Self { encoding, extras: number & Self::EXTRAS_BIT != 0 })
+    }
+
+    /// The number that a hello says it by.
+    pub fn number(self) -> u32 {
+        self.encoding.number() | if self.extras { Self::EXTRAS_BIT } else { 0 }
+    }
+}
+
 impl Encoding {
-    /// The encoding that a hello names by number.
+    /// The encoding of that number.
     pub fn from_number(number: u32) -> Option<Self> {
         match number {
             0 => Some(Encoding::Plain),
@@ -163,7 +193,7 @@ impl Encoding {
         }
     }
 
-    /// The number that a hello names it by.
+    /// Its number.
     pub fn number(self) -> u32 {
         match self {
             Encoding::Plain => 0,
@@ -239,10 +269,28 @@ pub struct Welcome {
     pub bounds: Bounds,
     /// The client that was admitted.
     pub client_id: u32,
-    /// 1 if the player already stands in the world, at `at`; 0 if it appears with its first move.
+    /// Two flags: see [`Welcome::is_placed`] and [`Welcome::is_resumed`].
     pub placed: u32,
     /// Where the player stands.
     pub at: Position,
+}
+
+impl Welcome {
+    /// In `placed`: the player stands in the world.
+    pub const PLACED: u32 = 1;
+    /// In `placed`: what was said in the session that the hello named goes on.
+    pub const RESUMED: u32 = 2;
+
+    /// Whether the player already stands in the world, at `at`; else it appears with its first move.
+    pub fn is_placed(&self) -> bool {
+        self.placed & Self::PLACED != 0
+    }
+
+    /// Whether messages and corrections go on from the session that the hello named; else both ends begin anew. Said to
+    /// those only who send extras.
+    pub fn is_resumed(&self) -> bool {
+        self.placed & Self::RESUMED != 0
+    }
 }
 
 /// The client does not play.

@@ -7,6 +7,7 @@
 pub mod block;
 mod codec;
 mod entity;
+mod extras;
 mod message;
 mod sealed;
 
@@ -18,12 +19,20 @@ pub use codec::{
 };
 pub(crate) use codec::{encode_part, encode_reply, hello_prefix};
 pub use entity::{ENTITY_NUMBERS, SERVER_IDS_FROM, entity_id, kind_of};
-pub use message::{
-    Ack, Bounds, Challenge, Closed, ClosedReason, Encoding, FromClient, FromServer, Hello, Leave, Move,
-    PLAYER_BYTES, PlainSnapshot, Player, Position, Proof, Refusal, RefusalReason, SnapshotHeader, Tick,
-    TicketFault, Welcome,
+pub use extras::{
+    Correction, EXTRAS_BYTES_MAX, MESSAGE_HEADER_BYTES, MOVE_EXTRAS_BYTES_MIN, Message, Messages, MoveExtras,
+    SNAPSHOT_EXTRAS_BYTES_MIN, SnapshotExtras, decode_move, decode_plain, encode_plain, extras_bytes_max,
+    message_bytes_max, put_message, put_move_extras, put_snapshot_extras, snapshot_extras,
 };
-pub(crate) use message::{CHECKSUM_FLAG, COMPACT_TAG, PARTIAL_FLAG, PLAIN_TAG};
+pub(crate) use extras::{put_plain_head, starts_as_move};
+pub use message::{
+    Ack, Bounds, Challenge, Closed, ClosedReason, Encoding, FromClient, FromServer, Hello, HelloEncoding,
+    Leave, Move, PLAYER_BYTES, PlainSnapshot, Player, Position, Proof, Refusal, RefusalReason,
+    SnapshotHeader, Tick, TicketFault, Welcome,
+};
+pub(crate) use message::{
+    CHECKSUM_FLAG, COMPACT_TAG, EXTRAS_FLAG, PARTIAL_FLAG, PLAIN_EXTRAS_TAG, PLAIN_TAG,
+};
 pub(crate) use sealed::{
     Envelope, Sealed, Sender, TICKET_HELLO_TAGGED_BYTES, TicketBody, decode_ticket, decode_ticket_body,
     decode_ticket_hello, encode_ticket, encode_ticket_body, encode_ticket_header, encode_ticket_hello,

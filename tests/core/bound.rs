@@ -109,7 +109,7 @@ impl Crowd {
                 told.on_ack(ack);
             }
             out.clear();
-            self.snapshots.write(&header, &self.world, *slot, told, &mut out);
+            self.snapshots.write(&header, &self.world, *slot, told, &[], &mut out);
             assert!(out.len() <= limit(*slot), "{} bytes in tick {}", out.len(), self.tick);
         }
         let clusters = self.snapshots.clusters();

@@ -177,7 +177,7 @@ impl Crowd {
         let header =
             SnapshotHeader { session: peer.session, tick: Tick(self.tick), players, ..Default::default() };
         let mut bytes = Vec::new();
-        self.snapshots.write(&header, &self.world, peer.slot, &mut peer.told, &mut bytes);
+        self.snapshots.write(&header, &self.world, peer.slot, &mut peer.told, &[], &mut bytes);
         assert!(bytes.len() <= self.datagram_bytes, "{} bytes", bytes.len());
         send(&mut self.draw, peer.way, self.tick, &mut peer.down, bytes);
     }

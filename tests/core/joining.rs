@@ -6,7 +6,7 @@ use tickcast::client::{Event, Phase};
 use tickcast::config::Config;
 use tickcast::gate::DropReason;
 use tickcast::wire::{
-    Closed, ClosedReason, FromServer, Hello, Leave, PROTOCOL_VERSION, Proof, Refusal, RefusalReason,
+    Closed, ClosedReason, FromServer, Hello, Leave, PROTOCOL_VERSION, Proof, Refusal, RefusalReason, Welcome,
     encode_server,
 };
 
@@ -403,7 +403,10 @@ fn a_client_whose_address_changed_resumes_with_its_player() {
     net.run(3);
     let after = net.welcome(seat);
     assert_ne!(before.session, after.session);
-    assert_eq!((after.placed, after.at, net.server.gate().peers()), (1, at(70, 0), 2));
+    assert_eq!(
+        (after.placed, after.at, net.server.gate().peers()),
+        (Welcome::PLACED | Welcome::RESUMED, at(70, 0), 2)
+    );
     net.move_to(seat, 72, 0);
     net.step();
     assert_eq!(net.known_at(witness, 7), Some(at(72, 0)));

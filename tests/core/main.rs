@@ -9,6 +9,7 @@ mod draw;
 mod hostile;
 mod joining;
 mod ledger;
+mod messages;
 mod moving;
 mod pair;
 mod properties;

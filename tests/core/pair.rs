@@ -12,8 +12,7 @@ use tickcast::secret::Secret;
 use tickcast::server::{Batch, Server, Totals};
 use tickcast::wire::{
     Ack, ClosedReason, Encoding, FromClient, FromServer, Hello, Leave, Move, PROTOCOL_VERSION, PlainSnapshot,
-    Player, Position, Proof, Refusal, Tick, Welcome, compact_snapshot, decode_server, encode_client,
-    snapshot_header,
+    Player, Position, Proof, Refusal, Tick, Welcome, decode_server, encode_client, snapshot_header,
 };
 
 use crate::ledger::Ledger;
@@ -239,7 +238,7 @@ impl Net {
 
 /// The network.
 impl Net {
-    fn send_up(&mut self, seat: usize, bytes: Vec<u8>) {
+    pub(crate) fn send_up(&mut self, seat: usize, bytes: Vec<u8>) {
         self.send(Way::ToServer, self.seats[seat].addr, bytes);
     }
 
@@ -282,8 +281,8 @@ impl Net {
     fn arrive_at_home(&mut self, to: PeerAddr, bytes: &[u8]) {
         match self.homes.get(&to) {
             Some(&seat) => self.give_to_client(seat, bytes),
-            // A compact snapshot on its way to where its client was before.
-            None if compact_snapshot(bytes).is_some() => {}
+            // A snapshot on its way to where its client was before, or one with extras.
+            None if snapshot_header(bytes).is_some() && decode_server(bytes).is_err() => {}
             None => self.mail.entry(to).or_default().push(decode_server(bytes).expect("a message")),
         }
     }
@@ -318,9 +317,10 @@ impl Net {
         seat
     }
 
-    /// Sends a move, if the client plays.
+    /// Sends a move, if the client plays, as one that knows of every correction so far.
     pub(crate) fn move_to(&mut self, seat: usize, x: i32, y: i32) {
         let mut bytes = Vec::new();
+        self.seats[seat].client.take_correction();
         if self.seats[seat].client.move_to(at(x, y), 0, &mut bytes).is_some() {
             self.send_up(seat, bytes);
         }

@@ -2,9 +2,10 @@
 
 use tickcast::wire::block::{Encoder, Head, Member};
 use tickcast::wire::{
-    Ack, Challenge, Closed, ClosedReason, FromClient, FromServer, Hello, Leave, Move, PROTOCOL_VERSION,
-    PlainSnapshot, Player, Position, Proof, Refusal, RefusalReason, SnapshotHeader, Tick, encode_client,
-    encode_server,
+    Ack, Challenge, Closed, ClosedReason, Correction, FromClient, FromServer, Hello, Leave, Message, Move,
+    PROTOCOL_VERSION, PlainSnapshot, Player, Position, Proof, Refusal, RefusalReason, SNAPSHOT_HEADER_BYTES,
+    SnapshotHeader, Tick, encode_client, encode_plain, encode_server, put_message, put_move_extras,
+    put_snapshot_extras,
 };
 
 use crate::targets::scene::{Kind, PLAYER, Scene};
@@ -50,6 +51,15 @@ fn written(message: &FromClient) -> Vec<u8> {
     bytes
 }
 
+/// The move, and what its client says besides.
+fn long_move(scene: &Scene) -> Vec<u8> {
+    let mut bytes = written(&messages(scene)[4].1);
+    put_move_extras(0, 0, &mut bytes);
+    put_message(&Message { sequence: 1, bytes: b"one" }, &mut bytes);
+    put_message(&Message { sequence: 0, bytes: b"and another" }, &mut bytes);
+    bytes
+}
+
 /// To the server of that number, from the one who plays and from elsewhere; and without those bytes.
 fn to_gate(number: u8, kind: Kind) -> Vec<Seed> {
     let scene = Scene::new(kind);
@@ -64,12 +74,19 @@ fn to_gate(number: u8, kind: Kind) -> Vec<Seed> {
             seeds.push(("client_messages", format!("seed-{name}"), bytes));
         }
     }
+    let long = long_move(&scene);
+    seeds.push(("gate", format!("seed-{number}-long-move-home"), [&[number], &long[..]].concat()));
+    if kind == Kind::Clear {
+        seeds.push(("client_messages", "seed-long-move".into(), long.clone()));
+    }
     if kind == Kind::Sealed {
         let (pass, proven) = (seal::pass(PLAYER), scene.prove(Scene::elsewhere(), hello()));
         let bytes = seal::ticket_hello(&proven, pass.ticket(), &seal::session_key(PLAYER));
         seeds.push(("gate", "seed-2-ticket-elsewhere".into(), [&[131], &bytes[..]].concat()));
         let step = scene.sealer.datagram(4, 1, &written(&messages(&scene)[4].1));
         seeds.push(("gate", "seed-2-sealed-home".into(), [&[2], &step[..]].concat()));
+        let long = scene.sealer.datagram(4, 1, &long);
+        seeds.push(("gate", "seed-2-sealed-long-home".into(), [&[2], &long[..]].concat()));
     }
     seeds
 }
@@ -81,6 +98,7 @@ fn sealed() -> Vec<Seed> {
         ("sealed_gate", format!("seed-{name}"), [&[0], &written(message)[..]].concat())
     };
     let mut seeds: Vec<Seed> = messages(&scene)[4..].iter().map(seed).collect();
+    seeds.push(("sealed_gate", "seed-long-move".into(), [&[0], &long_move(&scene)[..]].concat()));
     seeds.push(("sealed_gate", "seed-ticket".into(), vec![0x83, 0, 5, 1, 0, 0, 0]));
     seeds.push(("sealed_gate", "seed-ticket-again".into(), vec![3, 0, 5, 1, 0, 0, 0]));
     seeds
@@ -95,7 +113,7 @@ fn from_server() -> Vec<Seed> {
         ("welcome", FromServer::Welcome(Scene::new(Kind::Clear).welcome)),
         ("refusal", FromServer::Refusal(Refusal { nonce: 5, reason: RefusalReason::Full, detail: 0 })),
         ("closed", FromServer::Closed(Closed { session, reason: ClosedReason::Left })),
-        ("plain", FromServer::Plain(plain)),
+        ("plain", FromServer::Plain(plain.clone())),
     ];
     let mut seeds: Vec<Seed> = Vec::new();
     for (name, message) in messages {
@@ -109,6 +127,15 @@ fn from_server() -> Vec<Seed> {
         }
         seeds.push(("server_messages", format!("seed-{name}"), bytes));
     }
+    let (mut extras, correction) = (Vec::new(), Correction { number: 2, at: Position { x: 4, y: -4 } });
+    put_snapshot_extras(Some(correction), 3, &mut extras, |out| {
+        put_message(&Message { sequence: 6, bytes: b"six" }, out);
+    });
+    let mut bytes = Vec::new();
+    encode_plain(&plain, &extras, &mut bytes);
+    seeds.push(("server_messages", "seed-plain-with-extras".into(), bytes.clone()));
+    let compact = [&5_u32.to_le_bytes()[..], &bytes[4..SNAPSHOT_HEADER_BYTES], &[0x20 | 8], &extras];
+    seeds.push(("server_messages", "seed-compact-with-extras".into(), compact.concat()));
     seeds
 }
 

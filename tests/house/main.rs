@@ -18,12 +18,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("work", &[]),
     ("seal", &["wire"]),
     ("config", &["wire", "seal"]),
+    ("mail", &["wire", "secret"]),
     ("gate", &["wire", "config", "seal", "secret"]),
     ("world", &["wire", "config", "secret"]),
     ("snapshot", &["world", "wire", "config", "secret"]),
-    ("client", &["wire", "config", "seal", "secret"]),
-    ("game", &["world", "work", "wire", "config", "secret"]),
-    ("server", &["game", "work", "gate", "world", "snapshot", "wire", "config", "seal", "secret"]),
+    ("client", &["mail", "wire", "config", "seal", "secret"]),
+    ("game", &["world", "mail", "work", "wire", "config", "secret"]),
+    ("server", &["game", "work", "gate", "world", "snapshot", "mail", "wire", "config", "seal", "secret"]),
     (
         "net",
         &[
@@ -41,8 +42,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "sim",
         &[
-            "path", "server", "game", "work", "gate", "world", "snapshot", "client", "wire", "config",
-            "seal", "secret",
+            "path", "mail", "game", "work", "server", "gate", "world", "snapshot", "client", "wire",
+            "config", "seal", "secret",
         ],
     ),
     ("store", &["machine", "server", "gate", "wire", "config", "secret"]),

@@ -11,10 +11,12 @@ use std::time::Duration;
 use message::Message;
 use page::{Row, measures, section, tables, vectors};
 use tickcast::config::{Config, ConfigError, PROOF_LIFETIME, TickRate};
+use tickcast::mail::{AGAIN_AFTER, WAITING_BYTES_MAX, WAITING_MAX};
 use tickcast::wire::{
-    Ack, CHALLENGE_BYTES, CLOSED_BYTES, Closed, ClosedReason, FromServer, HELLO_BYTES, LEAVE_BYTES,
-    MOVE_BYTES, PLAYER_BYTES, PROTOCOL_VERSION, REFUSAL_BYTES, Refusal, RefusalReason, SNAPSHOT_HEADER_BYTES,
-    SnapshotHeader, WELCOME_BYTES, decode_server,
+    Ack, CHALLENGE_BYTES, CLOSED_BYTES, Closed, ClosedReason, EXTRAS_BYTES_MAX, FromServer, HELLO_BYTES,
+    LEAVE_BYTES, MESSAGE_HEADER_BYTES, MOVE_BYTES, MOVE_EXTRAS_BYTES_MIN, PLAYER_BYTES, PROTOCOL_VERSION,
+    REFUSAL_BYTES, Refusal, RefusalReason, SNAPSHOT_EXTRAS_BYTES_MIN, SNAPSHOT_HEADER_BYTES, SnapshotHeader,
+    UDP_PAYLOAD_MAX, WELCOME_BYTES, decode_server, extras_bytes_max, message_bytes_max,
 };
 
 /// A snapshot with empty lists: its header and two numbers.
@@ -74,12 +76,16 @@ fn assert_fields(name: &str, tag: usize, bytes: usize) {
 
 /// Names and sizes of the fields whose place does not depend on a list.
 fn fixed_fields(rows: &[Row], name: &str) -> Vec<(String, usize)> {
-    let mut offset = 0;
+    fields_from(0, rows, name)
+}
+
+fn fields_from(mut offset: usize, rows: &[Row], name: &str) -> Vec<(String, usize)> {
     let mut fields = Vec::new();
     for row in rows {
         let (Ok(at), Ok(size)) = (row[0].parse::<usize>(), row[1].parse::<usize>()) else { break };
         assert_eq!(at, offset, "{name}: the offset of {}", row[3]);
         let width = match row[2].as_str() {
+            "u16" => 2,
             "u32" | "i32" => 4,
             "u64" => 8,
             "bytes" => size_of::<tickcast::wire::Proof>(),
@@ -100,6 +106,34 @@ fn a_player_in_a_snapshot_is_laid_out_as_its_table_says() {
     assert_eq!(fields.iter().map(|(_, size)| size).sum::<usize>(), PLAYER_BYTES);
     let told = &tables(section("Plain"))[0][9];
     assert_eq!(told[1], format!("{PLAYER_BYTES} each"));
+}
+
+/// Tables of the extras, laid beside their vectors.
+#[test]
+fn extras_are_laid_out_as_their_tables_say() {
+    let cases = [
+        ("Extras of a move", "long move", MOVE_BYTES, MOVE_EXTRAS_BYTES_MIN),
+        ("Extras of a snapshot", "plain with extras", SNAPSHOT_HEADER_BYTES, SNAPSHOT_EXTRAS_BYTES_MIN),
+    ];
+    for (title, name, behind, length) in cases {
+        let start = if title == "Extras of a move" { behind } else { 0 };
+        let fields = fields_from(start, &tables(section(title))[0], title);
+        assert_eq!(fields.iter().map(|(_, size)| size).sum::<usize>(), length, "{title}");
+        let own: Vec<_> = vectors().into_iter().filter(|vector| vector.name.starts_with(name)).collect();
+        assert!(!own.is_empty(), "{name} has a vector");
+        for vector in own {
+            let mut at = 0;
+            let is_before = |line: &&page::Line| {
+                at += line.bytes.len();
+                at <= behind
+            };
+            let skipped = vector.lines.iter().take_while(is_before).count();
+            let lines = vector.lines[skipped..].iter().map(|line| (line.field.clone(), line.bytes.len()));
+            assert_eq!(lines.take(fields.len()).collect::<Vec<_>>(), fields, "{}", vector.name);
+        }
+    }
+    let message = fields_from(0, &tables(section("Extras of a move"))[1], "a message");
+    assert_eq!(message, [("message".to_owned(), 4), ("length".to_owned(), 2)]);
 }
 
 #[test]
@@ -196,6 +230,18 @@ fn numbers() -> Vec<(&'static str, String)> {
             let part = config.moves_per_second / config.burst();
             let least = Config { moves_per_second: 1, ..Config::default() }.burst();
             format!("1/{part} of moves per second, at least {least} datagrams")
+        }),
+        ("a reliable message is sent again every", format!("{} ms", AGAIN_AFTER.as_millis())),
+        ("messages that wait at one end", format!("{WAITING_MAX}, with {WAITING_BYTES_MAX} bytes")),
+        ("extras", {
+            let share = 1_200 / extras_bytes_max(1_200);
+            format!("1/{share} of datagram bytes, at most {EXTRAS_BYTES_MAX} bytes")
+        }),
+        ("a message", format!("{} bytes less", EXTRAS_BYTES_MAX - message_bytes_max(UDP_PAYLOAD_MAX))),
+        ("before each message stand", format!("{MESSAGE_HEADER_BYTES} bytes")),
+        ("message bytes per second", {
+            let bound = bound(Config { message_bytes_per_second: 0, ..Config::default() });
+            default(u64::from(config.message_bytes_per_second))(format!("{} to {}", bound.0, bound.1))
         }),
     ]
 }

@@ -1,9 +1,10 @@
 //! Vectors made into the crate's messages, by the values that a person reads.
 
 use tickcast::wire::{
-    Ack, Bounds, Challenge, Closed, ClosedReason, DecodeError, FromClient, FromServer, Hello, Leave, Move,
-    PlainSnapshot, Player, Position, Proof, Refusal, RefusalReason, SnapshotHeader, Tick, Welcome,
-    decode_client, decode_server, encode_client, encode_server,
+    self, Ack, Bounds, Challenge, Closed, ClosedReason, Correction, DecodeError, FromClient, FromServer,
+    Hello, Leave, MESSAGE_HEADER_BYTES, Messages, Move, PlainSnapshot, Player, Position, Proof, Refusal,
+    RefusalReason, SNAPSHOT_EXTRAS_BYTES_MIN, SnapshotHeader, Tick, Welcome, decode_client, decode_server,
+    encode_client, encode_server,
 };
 
 use crate::page::{Line, Vector};
@@ -13,6 +14,37 @@ use crate::page::{Line, Vector};
 pub(crate) enum Message {
     Client(FromClient),
     Server(FromServer),
+    LongMove(Move, MoveBeside),
+    PlainWithExtras(PlainSnapshot, SnapshotBeside),
+}
+
+/// The number of a message, and what it says.
+type Said = (u32, Vec<u8>);
+
+/// [`wire::MoveExtras`], with messages of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MoveBeside {
+    correction: u32,
+    received: u32,
+    messages: Vec<Said>,
+}
+
+/// [`wire::SnapshotExtras`], with messages of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SnapshotBeside {
+    correction: Option<Correction>,
+    received: u32,
+    messages: Vec<Said>,
+}
+
+fn put(messages: &[Said], out: &mut Vec<u8>) {
+    for (sequence, bytes) in messages {
+        wire::put_message(&wire::Message { sequence: *sequence, bytes }, out);
+    }
+}
+
+fn owned(messages: Messages) -> Vec<Said> {
+    messages.map(|message| (message.sequence, message.bytes.to_vec())).collect()
 }
 
 impl Message {
@@ -24,6 +56,11 @@ impl Message {
         let message = match (kind, tag) {
             ("hello", 0) => Message::Client(FromClient::Hello(hello(&mut fields))),
             ("move", 1) => Message::Client(FromClient::Move(moved(&mut fields))),
+            ("long move", 1) => Message::LongMove(moved(&mut fields), move_beside(&mut fields)),
+            ("plain with extras", 8) => {
+                let (header, beside) = (header(&mut fields), snapshot_beside(&mut fields));
+                Message::PlainWithExtras(lists(header, &mut fields), beside)
+            }
             ("leave", 2) => Message::Client(FromClient::Leave(leave(&mut fields))),
             ("challenge", 0) => Message::Server(FromServer::Challenge(challenge(&mut fields))),
             ("welcome", 1) => Message::Server(FromServer::Welcome(welcome(&mut fields))),
@@ -42,6 +79,17 @@ impl Message {
         match self {
             Message::Client(message) => encode_client(message, &mut bytes),
             Message::Server(message) => encode_server(message, &mut bytes),
+            Message::LongMove(step, beside) => {
+                encode_client(&FromClient::Move(*step), &mut bytes);
+                wire::put_move_extras(beside.correction, beside.received, &mut bytes);
+                put(&beside.messages, &mut bytes);
+            }
+            Message::PlainWithExtras(snapshot, beside) => {
+                let (mut extras, messages) = (Vec::new(), &beside.messages);
+                let said = |out: &mut Vec<u8>| put(messages, out);
+                wire::put_snapshot_extras(beside.correction, beside.received, &mut extras, said);
+                wire::encode_plain(snapshot, &extras, &mut bytes);
+            }
         }
         bytes
     }
@@ -51,6 +99,17 @@ impl Message {
         match self {
             Message::Client(_) => decode_client(bytes).map(Message::Client),
             Message::Server(_) => decode_server(bytes).map(Message::Server),
+            Message::LongMove(..) => {
+                let (step, extras) = wire::decode_move(bytes)?;
+                let wire::MoveExtras { correction, received, messages } = extras.expect("it has extras");
+                Ok(Message::LongMove(step, MoveBeside { correction, received, messages: owned(messages) }))
+            }
+            Message::PlainWithExtras(..) => {
+                let (snapshot, extras) = wire::decode_plain(bytes)?;
+                let wire::SnapshotExtras { correction, received, messages } = extras.expect("it has extras");
+                let beside = SnapshotBeside { correction, received, messages: owned(messages) };
+                Ok(Message::PlainWithExtras(snapshot, beside))
+            }
         }
     }
 }
@@ -159,13 +218,20 @@ fn closed(fields: &mut Fields) -> Closed {
 }
 
 fn plain(fields: &mut Fields) -> PlainSnapshot {
-    let header = SnapshotHeader {
+    lists(header(fields), fields)
+}
+
+fn header(fields: &mut Fields) -> SnapshotHeader {
+    SnapshotHeader {
         session: fields.number("session"),
         tick: Tick(fields.number("tick")),
         applied: fields.number("applied"),
         applied_history: fields.number("applied history"),
         players: fields.number("players"),
-    };
+    }
+}
+
+fn lists(header: SnapshotHeader, fields: &mut Fields) -> PlainSnapshot {
     let gone_count: u64 = fields.number("gone count");
     let gone = (0..gone_count).map(|_| fields.number("gone")).collect();
     let told_count: u64 = fields.number("told count");
@@ -175,4 +241,45 @@ fn plain(fields: &mut Fields) -> PlainSnapshot {
         state: fields.number("state"),
     });
     PlainSnapshot { header, gone, players: players.collect() }
+}
+
+fn move_beside(fields: &mut Fields) -> MoveBeside {
+    MoveBeside {
+        correction: fields.number("correction"),
+        received: fields.number("received"),
+        messages: messages(fields),
+    }
+}
+
+fn snapshot_beside(fields: &mut Fields) -> SnapshotBeside {
+    let length: u16 = fields.number("extras length");
+    let correction = Correction {
+        number: fields.number("correction"),
+        at: fields.position("correction x", "correction y"),
+    };
+    let beside = SnapshotBeside {
+        correction: (correction.number != 0).then_some(correction),
+        received: fields.number("received"),
+        messages: messages(fields),
+    };
+    let said: usize = beside.messages.iter().map(|(_, bytes)| MESSAGE_HEADER_BYTES + bytes.len()).sum();
+    assert_eq!(usize::from(length), SNAPSHOT_EXTRAS_BYTES_MIN - 2 + said, "{}", fields.vector.name);
+    beside
+}
+
+/// As many as there are.
+fn messages(fields: &mut Fields) -> Vec<Said> {
+    let mut messages = Vec::new();
+    while fields.vector.lines.get(fields.next).is_some_and(|line| line.field == "message") {
+        let (number, length) = (fields.number("message"), fields.number("length"));
+        let text = fields.line("text");
+        assert_eq!(
+            (text.bytes.len(), text.value.as_bytes()),
+            (length, &*text.bytes),
+            "{}",
+            fields.vector.name
+        );
+        messages.push((number, text.bytes.clone()));
+    }
+    messages
 }

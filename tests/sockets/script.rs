@@ -2,6 +2,11 @@
 
 use std::process::{Command, Output};
 
+use tickcast::game::{Game, Realm, Step, Verdict};
+use tickcast::mail::Delivery;
+use tickcast::wire::Position;
+use tickcast::{Config, TickRate, TickServer};
+
 use crate::crowd::alone;
 use crate::served::{Served, text};
 
@@ -58,6 +63,41 @@ fn clients_in_python_know_the_same_world() {
     };
     let said = text(&output.stderr);
     assert!(output.status.success() && !said.contains("skipped"), "{said}");
+}
+
+/// Says again what it hears, and puts whoever goes too far back.
+struct Echo;
+
+impl Game for Echo {
+    fn on_move(&mut self, _realm: &mut Realm<'_>, step: &Step) -> Verdict {
+        if step.to.x <= 1_000 {
+            Verdict::Accept
+        } else {
+            Verdict::Correct(Position { x: 1_000, y: step.to.y })
+        }
+    }
+
+    fn on_message(&mut self, realm: &mut Realm<'_>, player: u32, message: &[u8]) {
+        let is_unreliable = message.starts_with(b"u");
+        let delivery = if is_unreliable { Delivery::Unreliable } else { Delivery::Reliable };
+        realm
+            .send(player, delivery, message)
+            .expect("a client waits for what it has said before it says more");
+    }
+}
+
+/// Through losses of a fifth.
+#[test]
+fn clients_in_python_talk_with_a_game_and_are_corrected() {
+    let _alone = alone();
+    let config = Config { tick_rate: TickRate::from_hz(60.0).expect("a rate"), ..Config::default() };
+    let addr = "127.0.0.1:0".parse().expect("an address");
+    let server = TickServer::bind_game(addr, config, Box::new(Echo)).expect("it is served");
+    let addr = server.local_addr().to_string();
+    let Some(output) = python("test_tickcast.py", &["-v", "Talking", "--talks", &addr]) else { return };
+    let said = text(&output.stderr);
+    assert!(output.status.success() && !said.contains("skipped"), "{said}");
+    assert!(server.status().report.totals.messages >= 240, "{:?}", server.status().report.totals);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::crowd::{Crowd, alone};
 use crate::served::{Served, run, text};
 
 /// The keys that others rely on, in their order; README says what they mean.
-const KEYS: [&str; 37] = [
+const KEYS: [&str; 38] = [
     "seconds",
     "peers",
     "players",
@@ -27,6 +27,7 @@ const KEYS: [&str; 37] = [
     "left",
     "timed_out",
     "moves_applied",
+    "messages",
     "snapshots",
     "bytes_out",
     "hook_panics",

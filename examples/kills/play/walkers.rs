@@ -110,7 +110,7 @@ impl Walkers {
             return;
         }
         walker.welcomed = Some(life);
-        let stood = (welcome.placed == 1).then_some(welcome.at);
+        let stood = welcome.is_placed().then_some(welcome.at);
         match walker.age_of(stood, &self.killed) {
             Ok(Some(age)) => self.ages.push(age),
             Ok(None) => {}

@@ -31,6 +31,7 @@ const COUNTERS: &[Row] = &[
     ("tickcast_left", "Peers that left", |n| n.left),
     ("tickcast_timed_out", "Peers removed because nothing was heard of them", |n| n.timed_out),
     ("tickcast_moves_applied", "Moves that changed the world", |n| n.moves_applied),
+    ("tickcast_messages", "Messages of players that the game was given", |n| n.messages),
     ("tickcast_snapshots", "Snapshots made, one for each peer and tick", |n| n.snapshots),
     ("tickcast_made_bytes", "UDP payload of all datagrams of the ticks", |n| n.bytes_out),
     ("tickcast_hook_panics", "Hooks of the game that panicked", |n| n.hook_panics),

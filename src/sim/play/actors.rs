@@ -66,6 +66,12 @@ impl Play<'_> {
             let mut step = || self.draw.random_range(-most..=most);
             actor.at = Position { x: actor.at.x + step(), y: actor.at.y + step() };
         }
+        if let Some(at) = client.take_correction() {
+            actor.at = at;
+        }
+        if let Some(books) = self.books.as_mut().filter(|_| !is_calm) {
+            books.say(index, actor.starts, client, self.draw.random());
+        }
         let mut step = Vec::new();
         let moves = client.move_to(actor.at, 0, &mut step).is_some();
         if moves {
@@ -95,7 +101,14 @@ impl Play<'_> {
         let Some(client) = actor.client.as_mut().filter(|_| actor.addr == to) else { return Ok(()) };
         self.digest.write_u128(self.now.as_nanos());
         self.digest.write(bytes);
-        match client.receive(now, bytes) {
+        let event = client.receive(now, bytes);
+        if let Some(books) = &mut self.books {
+            if let Some(Event::Welcomed(welcome)) = &event {
+                books.on_welcome(index, welcome);
+            }
+            books.after_datagram(index, actor.starts, client)?;
+        }
+        match event {
             Some(Event::Refused(_) | Event::Closed(_)) => {
                 actor.tries_again_at = Some(self.now + TRY_AGAIN_AFTER);
             }

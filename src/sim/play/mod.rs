@@ -1,6 +1,7 @@
 //! One play: events in the order of their time, until everyone knows the same.
 
 mod actors;
+mod knowing;
 mod sealed;
 
 use std::cmp::Reverse;
@@ -18,15 +19,16 @@ use super::errands::Errands;
 use super::ledger::Ledger;
 use super::scene::{Trouble, impairment, troubles};
 use super::shelf::Shelf;
+use super::talk::{Books, is_talkative};
 use super::works::Works;
 use super::{Broken, SimConfig, SimReport};
-use crate::client::Phase;
 use crate::config::Config;
+use crate::game::Game;
 use crate::gate::PeerAddr;
 use crate::path::{Impairment, Path};
 use crate::secret::Secret;
 use crate::server::{Batch, Server, Totals};
-use crate::wire::{self, Encoding, Position, SEALED_EXTRA_BYTES, Tick};
+use crate::wire::{Encoding, Position, SEALED_EXTRA_BYTES, Tick};
 
 /// Most clients of a play.
 pub const CLIENTS_MAX: usize = 1_000;
@@ -101,6 +103,8 @@ pub(super) struct Play<'a> {
     actors: Vec<Actor>,
     places: HashMap<SocketAddr, usize>,
     ledger: Ledger,
+    /// Where clients and game talk.
+    books: Option<Books>,
     digest: DefaultHasher,
     report: SimReport,
 }
@@ -137,6 +141,7 @@ impl<'a> Play<'a> {
             actors: Vec::new(),
             places: HashMap::new(),
             ledger: Ledger::new(config.clients, remembers),
+            books: is_talkative(seed).then(|| Books::new(config.clients, FIRST_ID)),
             digest: DefaultHasher::new(),
             report: SimReport::default(),
             serves,
@@ -219,7 +224,9 @@ impl<'a> Play<'a> {
         }
         self.report.seeds = 1;
         self.report.sealed = u64::from(self.serves.tickets.is_some());
-        self.report.checked = self.ledger.checked;
+        self.report.talkative = u64::from(self.books.is_some());
+        self.report.messages = self.books.as_ref().map_or(0, |books| books.arrived);
+        self.report.checked = self.ledger.checked + self.report.messages;
         self.report.calm_ticks_max = calm_ticks;
         Outcome { report: self.report, digest: self.digest.finish() }
     }
@@ -260,7 +267,10 @@ impl Play<'_> {
         self.starts += 1;
         let secret = Secret::from_seed(self.seed).derive(&format!("server {}", self.starts));
         self.works = Works::new(secret.derive("works"));
-        let game = Box::<Errands>::default();
+        let game: Box<dyn Game> = match &mut self.books {
+            None => Box::<Errands>::default(),
+            Some(books) => books.game(self.starts, Tick(self.config.ticks)),
+        };
         let server = Server::with_game(self.serves.clone(), game, &secret, self.server_clock());
         let server = self.server.insert(server.expect("the configuration is good"));
         server.gate().set_unix_seconds(sealed::UNIX_SECONDS);
@@ -295,6 +305,7 @@ impl Play<'_> {
         self.works.before_tick(self.tick, &mut server);
         let before = server.report().totals;
         server.tick(now, Tick(self.tick));
+        self.books.as_mut().map_or(Ok(()), Books::after_tick)?;
         let done = self.after_tick(&mut server, &before);
         if let Some(store) = &mut self.store {
             store.after_tick(self.now, &mut server);
@@ -456,38 +467,5 @@ impl Play<'_> {
             }
         }
         Ok(())
-    }
-
-    fn knows_all(&self, actor: &Actor, server: &Server) -> bool {
-        let Some(client) = &actor.client else { return false };
-        let is_told = |player: wire::Player| {
-            client.world().player(player.client_id).is_some_and(|known| known.player.at == player.at)
-        };
-        client.phase() == Phase::Playing
-            && client.welcome().is_some_and(|welcome| welcome.epoch == server.epoch())
-            && client.world().len() == server.players().count()
-            && server.players().all(is_told)
-    }
-
-    fn all_know_the_same(&self) -> bool {
-        self.server.as_ref().is_some_and(|server| {
-            server.players().count() == self.actors.len()
-                && self.actors.iter().all(|actor| self.knows_all(actor, server))
-        })
-    }
-
-    fn who_knows_not(&self) -> String {
-        let Some(server) = &self.server else { return "there is no server".into() };
-        let ignorant = self.actors.iter().enumerate().filter(|(_, actor)| !self.knows_all(actor, server));
-        let who: Vec<_> = ignorant
-            .map(|(index, actor)| {
-                let client = actor.client.as_ref();
-                (index, client.map(|client| (client.phase(), client.world().len())))
-            })
-            .collect();
-        format!(
-            "{} stand in the world, and long after all trouble these do not know it: {who:?}",
-            server.players().count()
-        )
     }
 }

@@ -24,7 +24,9 @@ mod view;
 use std::time::Duration;
 
 use crate::wire::block::Member;
-use crate::wire::{CHECKSUM_FLAG, COMPACT_TAG, Position, SnapshotHeader, Tick, encode_part, kind_of};
+use crate::wire::{
+    CHECKSUM_FLAG, COMPACT_TAG, EXTRAS_FLAG, Position, SnapshotHeader, Tick, encode_part, kind_of,
+};
 use crate::world::{PlayerSlot, World};
 
 use super::clusters::Clusters;
@@ -194,13 +196,15 @@ impl CompactSnapshots {
         self.mark_clusters();
     }
 
-    /// Appends the snapshot of a peer that plays the player at `own` to `out`.
+    /// Appends the snapshot of a peer that plays the player at `own` to `out`, with these extras: none, or at most
+    /// [`crate::wire::extras_bytes_max`] of them, beside what the peer can take of the world.
     pub fn write(
         &mut self,
         header: &SnapshotHeader,
         world: &World,
         own: PlayerSlot,
         told: &mut Told,
+        extras: &[u8],
         out: &mut Vec<u8>,
     ) {
         told.begin(self.now, |age| self.graves.count(self.now, age));
@@ -214,13 +218,17 @@ impl CompactSnapshots {
             let before = told.home().map(|before| &self.leads[usize::from(before)].records);
             told.set_home(home, before);
         }
-        let limit = out.len() + told.budget();
+        let limit = out.len() + (told.budget() + extras.len()).min(self.datagram_bytes);
         encode_part(&(COMPACT_TAG, header), out);
         let widths_at = out.len();
         out.push(self.clusters.id_bits() as u8);
         if self.has_checksums {
             out[widths_at] |= CHECKSUM_FLAG;
             out.extend_from_slice(&[0; CHECKSUM_BYTES]);
+        }
+        if !extras.is_empty() {
+            out[widths_at] |= EXTRAS_FLAG;
+            out.extend_from_slice(extras);
         }
         let start = out.len();
         let home_of = |id: u32| world.slot_of(id).and_then(|slot| self.clusters.home(slot));

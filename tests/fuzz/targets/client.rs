@@ -4,11 +4,13 @@ use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
 use tickcast::client::{Client, ClientConfig, KnownWorld};
+use tickcast::mail::{Delivery, WAITING_BYTES_MAX, WAITING_MAX};
 use tickcast::secret::Secret;
 use tickcast::wire::block::{Encoder, Head, MEMBERS_MAX, Member, Motion};
 use tickcast::wire::{
-    Bounds, Challenge, Closed, ClosedReason, Encoding, FromServer, PlainSnapshot, Player, Position, Proof,
-    Refusal, RefusalReason, SnapshotHeader, Tick, Welcome, encode_server,
+    Bounds, Challenge, Closed, ClosedReason, Correction, Encoding, FromServer, Message, PlainSnapshot,
+    Player, Position, Proof, Refusal, RefusalReason, SnapshotHeader, Tick, Welcome, encode_plain,
+    encode_server, put_message, put_snapshot_extras,
 };
 
 use super::scene::{PLAYER, origin};
@@ -245,7 +247,10 @@ impl Hostile {
         let count = script.below(20);
         let mut player = || Player { client_id: script.word(), at: place(script), state: script.word() };
         let players = (0..count).map(|_| player()).collect();
-        self.say_message(&FromServer::Plain(PlainSnapshot { header, gone, players }));
+        let snapshot = PlainSnapshot { header, gone, players };
+        let (mut bytes, extras) = (Vec::new(), extras(header.applied, script));
+        encode_plain(&snapshot, &extras, &mut bytes);
+        self.say(bytes);
     }
 
     /// A compact snapshot whose blocks are any bytes.
@@ -277,7 +282,9 @@ impl Hostile {
         }
         // A checksum would be these 8 bytes; another width reads the same bits otherwise.
         let widths = if flags & 4 == 0 { CLUSTER_BITS } else { script.byte() };
-        self.say_compact(&header, widths, &blocks);
+        let extras = extras(header.applied, script);
+        let widths = if extras.is_empty() { widths } else { widths | 0x20 };
+        self.say_compact(&header, widths, &[extras, blocks].concat());
     }
 
     fn block(&mut self, tick: u64, script: &mut Script) -> Vec<u8> {
@@ -328,6 +335,15 @@ impl Hostile {
     /// What the game does with its client.
     fn act(&mut self, script: &mut Script) {
         let mut out = Vec::new();
+        let drawn = script.word();
+        if drawn & 1 == 1 {
+            let delivery = if drawn & 2 == 0 { Delivery::Reliable } else { Delivery::Unreliable };
+            let _may_be_full = self.client.send(delivery, &vec![7; drawn as usize >> 2 & 0x1ff]);
+            assert!(self.client.waiting_messages() <= WAITING_MAX);
+        }
+        if drawn & 4 == 4 {
+            self.read();
+        }
         match script.below(8) {
             0 => _ = self.client.move_to(place(script), script.word(), &mut out),
             1 => _ = self.client.leave(&mut out),
@@ -347,6 +363,37 @@ impl Hostile {
             }
         }
     }
+}
+
+impl Hostile {
+    /// No more than what may wait comes of it.
+    fn read(&mut self) {
+        let (client, mut bytes) = (&mut self.client, 0);
+        client.take_correction();
+        let count =
+            std::iter::from_fn(|| client.take_message()).inspect(|message| bytes += message.len()).count();
+        assert!(count <= WAITING_MAX && bytes <= WAITING_BYTES_MAX);
+        let lost = std::iter::from_fn(|| client.take_lost()).count();
+        assert!(lost <= WAITING_MAX);
+    }
+}
+
+/// Extras of a snapshot, in one of four.
+fn extras(drawn: u32, script: &mut Script) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if drawn & 3 != 3 {
+        return bytes;
+    }
+    let correction = Correction { number: drawn >> 2 & 3, at: place(script) };
+    let (first, length) = (u32::from(script.byte() & 7), usize::from(script.byte()));
+    let text = script.take(length).to_vec();
+    put_snapshot_extras(Some(correction), drawn >> 4 & 7, &mut bytes, |out| {
+        for sequence in first..first + 3 {
+            let sequence = if drawn & 128 == 0 { sequence } else { 0 };
+            put_message(&Message { sequence, bytes: if text.is_empty() { b"-" } else { &text } }, out);
+        }
+    });
+    bytes
 }
 
 fn place(script: &mut Script) -> Position {

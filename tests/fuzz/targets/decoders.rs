@@ -6,8 +6,9 @@ use tickcast::wire::block::{
     BlockError, Encoder, Head, MEMBERS_MAX, Member, Motion, Profile, Told, Unpacked, decode,
 };
 use tickcast::wire::{
-    FromServer, Position, compact_snapshot, decode_client, decode_server, encode_client, encode_server,
-    snapshot_header,
+    FromClient, FromServer, Position, SnapshotExtras, compact_snapshot, decode_client, decode_move,
+    decode_plain, decode_server, encode_client, encode_plain, encode_server, put_message, put_move_extras,
+    put_snapshot_extras, snapshot_extras, snapshot_header,
 };
 
 use super::script::Script;
@@ -22,6 +23,22 @@ pub(crate) fn client_messages(bytes: &[u8]) {
         encode_client(&message, &mut again);
         assert_eq!(again, bytes);
     }
+    long_move(bytes);
+}
+
+/// The same for moves with extras.
+fn long_move(bytes: &[u8]) {
+    let mut read = None;
+    let cost = measure(|| read = decode_move(bytes).ok());
+    assert_eq!(cost.count_total, 0, "a move takes nothing from the heap");
+    let Some((step, extras)) = read else { return };
+    let mut again = Vec::new();
+    encode_client(&FromClient::Move(step), &mut again);
+    if let Some(extras) = extras {
+        put_move_extras(extras.correction, extras.received, &mut again);
+        extras.messages.for_each(|message| put_message(&message, &mut again));
+    }
+    assert_eq!(again, bytes);
 }
 
 /// What a server sends takes no more from the heap than its bytes, and is written as it was read. All that look at the
@@ -41,7 +58,36 @@ pub(crate) fn server_messages(bytes: &[u8]) {
     if let Some(compact) = compact_snapshot(bytes) {
         assert_eq!(Some(compact.header), header);
         assert!(bytes.ends_with(compact.blocks));
+        assert_eq!(snapshot_extras(bytes), Ok(compact.extras));
+        if let Some(extras) = compact.extras {
+            let (said, start) = (again(&extras), bytes.len() - compact.blocks.len());
+            // Where no correction is named, the place of one means nothing.
+            assert!(extras.correction.is_none() || bytes[..start].ends_with(&said));
+        }
     }
+    plain_with_extras(bytes);
+}
+
+/// The same for plain snapshots with extras.
+fn plain_with_extras(bytes: &[u8]) {
+    let mut read = None;
+    let cost = measure(|| read = decode_plain(bytes).ok());
+    assert!(cost.bytes_total <= bytes.len() as u64, "{} bytes for {}", cost.bytes_total, bytes.len());
+    let Some((snapshot, Some(extras))) = read else { return };
+    assert_eq!((snapshot_header(bytes), snapshot_extras(bytes)), (Some(snapshot.header), Ok(Some(extras))));
+    let mut written = Vec::new();
+    encode_plain(&snapshot, &again(&extras), &mut written);
+    assert_eq!(written.len(), bytes.len());
+    assert!(extras.correction.is_none() || written == bytes);
+}
+
+/// Extras as they are written.
+fn again(extras: &SnapshotExtras<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put_snapshot_extras(extras.correction, extras.received, &mut bytes, |out| {
+        extras.messages.for_each(|message| put_message(&message, out));
+    });
+    bytes
 }
 
 /// A block leads to a cluster that leads on: what was read is written, and read again.

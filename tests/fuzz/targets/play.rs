@@ -132,6 +132,8 @@ impl Play {
     fn arrive(&mut self, to: PeerAddr, bytes: &[u8]) {
         if let Some(seat) = self.seats.iter_mut().find(|seat| seat.addr == to) {
             seat.client.receive(self.now, bytes);
+            while seat.client.take_message().is_some() {}
+            seat.client.take_correction();
         }
     }
 

@@ -1,9 +1,11 @@
 //! Whatever clients, liars and time do, one after the other, to a whole server.
 
+use tickcast::mail::Delivery;
 use tickcast::seal::TicketKeys;
 use tickcast::server::Changes;
 use tickcast::wire::{
-    Ack, ClosedReason, FromClient, Hello, Leave, Move, PROTOCOL_VERSION, Position, Proof, Tick, encode_client,
+    Ack, ClosedReason, FromClient, Hello, Leave, Message, Move, PROTOCOL_VERSION, Position, Proof, Tick,
+    encode_client, put_message, put_move_extras,
 };
 
 use super::play::{HONEST, Play, SEATS};
@@ -65,6 +67,10 @@ fn place(script: &mut Script) -> Position {
 fn move_seat(play: &mut Play, script: &mut Script) {
     let (seat, at, state, mut bytes) = (script.below(SEATS), place(script), script.word(), Vec::new());
     let addr = play.seats[seat].addr;
+    if state & 3 == 3 {
+        let delivery = if state & 4 == 0 { Delivery::Reliable } else { Delivery::Unreliable };
+        let _may_be_full = play.seats[seat].client.send(delivery, &state.to_le_bytes());
+    }
     if play.seats[seat].client.move_to(at, state, &mut bytes).is_some() {
         play.say(addr, &bytes);
     }
@@ -127,6 +133,11 @@ fn by_hand(play: &mut Play, script: &mut Script, is_sealed: bool) {
     };
     let mut bytes = Vec::new();
     encode_client(&message, &mut bytes);
+    if flags & 64 == 64 {
+        put_move_extras(script.byte().into(), script.byte().into(), &mut bytes);
+        let (sequence, length) = (script.byte().into(), usize::from(script.byte()));
+        put_message(&Message { sequence, bytes: script.take(length) }, &mut bytes);
+    }
     if is_sealed && flags & 8 == 0 {
         bytes = sealed(play, seat, flags, &bytes, script);
     }

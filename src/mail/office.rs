@@ -1,0 +1,151 @@
+//! Everyone's mailboxes, at a server.
+
+use std::time::Duration;
+
+use super::{Allowance, Delivery, Incoming, Outgoing, SendError};
+use crate::wire::{
+    Correction, MESSAGE_HEADER_BYTES, Message, SNAPSHOT_EXTRAS_BYTES_MIN, message_bytes_max,
+    put_snapshot_extras,
+};
+
+/// One player's streams of messages, both ways.
+#[derive(Debug, Default)]
+pub struct Mailbox {
+    outgoing: Outgoing,
+    incoming: Incoming,
+    allowance: Allowance,
+}
+
+/// What becomes of a message that has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is for whoever reads.
+    Now,
+    /// It has come before, or one before it is missing.
+    OutOfTurn,
+    /// There were too many lately. A reliable one comes again.
+    TooMuch,
+}
+
+impl Mailbox {
+    fn has_something(&self, now: Duration) -> bool {
+        self.incoming.owed().is_some() || self.outgoing.has_due(now)
+    }
+
+    /// Takes a message of the player's, who may say so many bytes in a second.
+    pub fn take(&mut self, now: Duration, message: &Message<'_>, bytes_per_second: u32) -> Taken {
+        let is_reliable = message.sequence != 0;
+        if is_reliable && !self.incoming.expects(message.sequence) {
+            return Taken::OutOfTurn;
+        }
+        if !self.allowance.charge(now, MESSAGE_HEADER_BYTES + message.bytes.len(), bytes_per_second) {
+            return Taken::TooMuch;
+        }
+        if is_reliable {
+            self.incoming.take();
+        }
+        Taken::Now
+    }
+}
+
+#[derive(Debug, Default)]
+enum Row {
+    /// Nobody is there, or nobody who reads messages.
+    #[default]
+    Nobody,
+    /// A reader to whom nothing was said yet, and who has said nothing.
+    Reader,
+    Open(Box<Mailbox>),
+}
+
+/// The mailboxes of all players, each in the row that its player has in the world.
+///
+/// [`Office::admit`] who reads messages, [`Office::dismiss`] who goes; a player who only changes its address keeps what
+/// waits. [`Office::send`] from one side; [`Office::of_sender`], [`Office::on_received`] and [`Office::write_extras`] for
+/// what comes from the other and goes there. A mailbox is made when it is first needed.
+#[derive(Debug)]
+pub struct Office {
+    rows: Vec<Row>,
+    message_bytes_max: usize,
+}
+
+impl Office {
+    /// For messages that fit into datagrams of this size.
+    pub fn new(datagram_bytes: usize) -> Self {
+        Self { rows: Vec::new(), message_bytes_max: message_bytes_max(datagram_bytes) }
+    }
+
+    /// A player begins to read. What waited in its row is gone.
+    pub fn admit(&mut self, row: usize) {
+        if row >= self.rows.len() {
+            self.rows.resize_with(row + 1, Row::default);
+        }
+        self.rows[row] = Row::Reader;
+    }
+
+    /// Nobody in that row reads.
+    pub fn dismiss(&mut self, row: usize) {
+        if let Some(row) = self.rows.get_mut(row) {
+            *row = Row::Nobody;
+        }
+    }
+
+    /// Says something to a player.
+    ///
+    /// # Errors
+    /// If the message is empty or too long, if too many wait, or if nobody reads there; then nothing has changed.
+    pub fn send(&mut self, row: usize, delivery: Delivery, message: &[u8]) -> Result<(), SendError> {
+        let bytes_max = self.message_bytes_max;
+        let mailbox = self.of_sender(row).ok_or(SendError::NobodyThere)?;
+        mailbox.outgoing.send(delivery, message, bytes_max)
+    }
+
+    /// The mailbox of a player who has said something; `None` if nobody reads there.
+    pub fn of_sender(&mut self, row: usize) -> Option<&mut Mailbox> {
+        let row = self.rows.get_mut(row)?;
+        if matches!(row, Row::Reader) {
+            *row = Row::Open(Box::default());
+        }
+        match row {
+            Row::Open(mailbox) => Some(mailbox),
+            Row::Nobody | Row::Reader => None,
+        }
+    }
+
+    fn opened(&mut self, row: usize) -> Option<&mut Mailbox> {
+        match self.rows.get_mut(row)? {
+            Row::Open(mailbox) => Some(mailbox),
+            Row::Nobody | Row::Reader => None,
+        }
+    }
+
+    /// The player has all reliable messages up to this one.
+    pub fn on_received(&mut self, row: usize, received: u32) {
+        if let Some(mailbox) = self.opened(row) {
+            mailbox.outgoing.on_received(received);
+        }
+    }
+
+    /// Appends the extras of the player's next snapshot, at most `bytes_max`, if there is anything to say: a correction or
+    /// messages.
+    pub fn write_extras(
+        &mut self,
+        row: usize,
+        now: Duration,
+        correction: Option<Correction>,
+        bytes_max: usize,
+        out: &mut Vec<u8>,
+    ) {
+        let mailbox = self.opened(row).filter(|mailbox| mailbox.has_something(now));
+        if correction.is_none() && mailbox.is_none() {
+            return;
+        }
+        let received = mailbox.as_ref().and_then(|mailbox| mailbox.incoming.owed()).unwrap_or(0);
+        put_snapshot_extras(correction, received, out, |out| {
+            if let Some(mailbox) = mailbox {
+                mailbox.incoming.on_said();
+                mailbox.outgoing.write(now, bytes_max - SNAPSHOT_EXTRAS_BYTES_MIN, out);
+            }
+        });
+    }
+}
