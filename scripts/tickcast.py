@@ -44,7 +44,8 @@ COUNT, GONE, TOLD = struct.Struct("<Q"), struct.Struct("<I"), struct.Struct("<Ii
 REFUSED = dict(enumerate((
     "it speaks version {}", "it is full", "another plays as this client id; try again in {} s",
     "this client id may not play", "it does not know this encoding", "it is about to stop",
-    "it wants a ticket: see sealed.py", "the ticket is not good here: fault {} of PROTOCOL-SEALED.md")))
+    "it wants a ticket: see sealed.py", "the ticket is not good here: fault {} of PROTOCOL-SEALED.md",
+    "the game does not let it play: its reason {}")))
 CLOSED_FOR = dict(enumerate((
     "it has stopped", "it heard nothing for too long", "another plays in this place", "it has left")))
 

@@ -138,6 +138,11 @@ impl Bot {
         self.has_joined
     }
 
+    /// How many players it knows of, its own included, and without the entities of a game.
+    pub(super) fn players_seen(&self) -> u64 {
+        self.client.world().players().filter(|known| known.kind == 0).count() as u64
+    }
+
     pub(super) fn decodes(&self) -> bool {
         self.decodes
     }

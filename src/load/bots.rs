@@ -332,7 +332,7 @@ impl Fleet<'_> {
         for bot in &mut self.bots {
             counts.add(&bot.tally.finish(&self.shared.epochs));
             if bot.decodes() && bot.has_joined() {
-                players_seen.saturating_record(bot.client().world().len() as u64);
+                players_seen.saturating_record(bot.players_seen());
             }
         }
         let bots = self.bots.iter();

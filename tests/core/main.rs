@@ -17,6 +17,7 @@ mod remembering;
 mod rules;
 mod sealed;
 mod showing;
+mod standard;
 mod stealing;
 mod vault;
 mod views;

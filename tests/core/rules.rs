@@ -10,7 +10,7 @@ use tickcast::gate::DropReason;
 use tickcast::server::Changes;
 use tickcast::wire::{Bounds, Player, Position, RefusalReason, kind_of};
 
-use crate::pair::{Fate, Net, at, hello, small, step};
+use crate::pair::{Fate, Net, at, hello, small};
 
 /// Where a test's game says what it has seen.
 type Log = Arc<Mutex<Vec<String>>>;
@@ -255,6 +255,24 @@ fn entities_are_told_with_their_kinds_plain_and_compact() {
 }
 
 #[test]
+fn where_peers_see_only_so_far_they_see_entities_no_farther() {
+    let hook = |realm: &mut Realm<'_>| {
+        if realm.tick().0 == 2 {
+            assert!(realm.spawn(1, at(90, 0), 0).is_some() && realm.spawn(2, at(0, 130), 0).is_some());
+        }
+    };
+    let game = Made { tick: Some(Box::new(hook)), ..Made::default() };
+    let mut net = Net::with_game(Config { view: Some(100), ..small() }, Box::new(game));
+    let seats = [net.join(7), net.join(8)];
+    seats.iter().for_each(|&seat| net.move_to(seat, 0, 0));
+    net.run(20);
+    for seat in seats {
+        let kinds: Vec<u8> = known(&net, seat).values().map(|(kind, _)| *kind).collect();
+        assert_eq!(kinds, [0, 0, 1], "seat {seat}");
+    }
+}
+
+#[test]
 fn an_entity_that_takes_the_place_of_another_is_told_as_another() {
     let mut last = None;
     let hook = move |realm: &mut Realm<'_>| {
@@ -399,6 +417,49 @@ fn a_hook_that_panics_harms_nobody() {
     assert_eq!(net.server.report().entities as u64, ticks, "what a hook had done until then stays");
 }
 
+/// What is logged meanwhile, as lines of text.
+fn logged(doing: impl FnOnce()) -> Vec<String> {
+    let written = Arc::new(Mutex::new(Vec::new()));
+    let writer = Arc::clone(&written);
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::ERROR)
+        .with_writer(move || Written(Arc::clone(&writer)))
+        .finish();
+    tracing::subscriber::with_default(subscriber, doing);
+    let written = written.lock().expect("a log");
+    String::from_utf8_lossy(&written).lines().map(str::to_owned).collect()
+}
+
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("a log").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn panics_are_logged_with_their_player_once_a_second() {
+    let mut net = playing(trapped());
+    let one = net.join(7);
+    net.pass(std::time::Duration::from_secs(1));
+    let lines = logged(|| {
+        for _ in 0..75 {
+            net.move_to(one, 10, 0);
+            net.step();
+        }
+    });
+    assert_eq!(lines.len(), 3, "in 2.5 seconds: {lines:#?}");
+    let words = ["ERROR", "a hook of the game has panicked", "on_move", "player=7", "on purpose"];
+    words.iter().for_each(|word| assert!(lines[0].contains(word), "{word}: {}", lines[0]));
+    assert!(net.totals().hook_panics >= 75);
+}
+
 /// What a server and three clients say to one another in some seconds of a game that draws lots.
 fn transcript(seed: u64) -> Vec<Vec<u8>> {
     let hook = |realm: &mut Realm<'_>| {
@@ -437,86 +498,4 @@ fn the_same_seed_and_inputs_give_the_same_bytes() {
     assert!(once.len() > 900);
     assert!(once == again, "two runs of seed 3 differ");
     assert!(once != other);
-}
-
-/// How a standard game judges moves of so many units, each after so many ticks: where the player stands in the end, and
-/// how many were corrected.
-fn judged(speed_limit: u32, moves: impl IntoIterator<Item = (u64, i32)>) -> (i32, u64) {
-    let mut net = Net::new(Config { speed_limit: Some(speed_limit), ..small() });
-    let from = net.address();
-    let session = net.welcomed(from, hello(7, 1)).session;
-    net.say(from, step(7, session, 1, 0));
-    let mut x = 0;
-    for (sequence, (ticks, units)) in (2..).zip(moves) {
-        net.run(ticks);
-        x = net.true_at(7).map_or(0, |at| at.x);
-        net.say(from, step(7, session, sequence, x + units));
-        net.step();
-    }
-    let _before = x;
-    (net.true_at(7).map_or(0, |at| at.x), net.drops(DropReason::Corrected))
-}
-
-#[test]
-fn a_walk_at_the_speed_limit_is_never_corrected_and_one_beyond_it_soon_is() {
-    // At 30 Hz, 5 units a tick are 150 a second.
-    assert_eq!(judged(150, (0..600).map(|_| (0, 5))), (3_000, 0));
-    let (x, corrected) = judged(150, (0..600).map(|_| (0, 6)));
-    assert!(corrected > 50 && x <= 600 * 5 + 150, "{x} units, {corrected} corrected");
-}
-
-#[test]
-fn what_was_not_walked_is_saved_for_a_second_and_no_longer() {
-    assert_eq!(judged(150, [(0, 150), (0, 6)]), (150, 1), "all at once, and no more in the next tick");
-    assert_eq!(judged(150, [(0, 150), (0, 5)]), (155, 0));
-    assert_eq!(judged(150, [(300, 151)]), (0, 1), "ten seconds save no more than one");
-    assert_eq!(judged(150, [(300, 150), (29, 150)]), (300, 0));
-}
-
-#[test]
-fn moves_that_come_together_count_together_and_in_order() {
-    let mut net = Net::new(Config { speed_limit: Some(30), ..small() });
-    let one = net.join(7);
-    net.move_to(one, 0, 0);
-    // Until the gate lets so many in at once.
-    net.run(30);
-    (1..=30).for_each(|x| net.move_to(one, x, 0));
-    net.step();
-    assert_eq!((net.true_at(7), net.dropped()), (Some(at(30, 0)), 0), "a second's walk in one tick");
-    net.move_to(one, 33, 0);
-    net.step();
-    assert_eq!((net.true_at(7), net.drops(DropReason::Corrected)), (Some(at(30, 0)), 1));
-}
-
-#[test]
-fn the_speed_limit_is_of_each_player_and_survives_no_change_of_player() {
-    let mut net = Net::new(Config { speed_limit: Some(30), ..small() });
-    let (one, two) = (net.join(7), net.join(8));
-    for seat in [one, two] {
-        net.move_to(seat, 0, 0);
-        net.move_to(seat, 30, 0);
-    }
-    net.step();
-    assert_eq!(net.dropped(), 0);
-    net.leave(one);
-    net.step();
-    let three = net.join(9);
-    net.move_to(three, 500, 0);
-    net.move_to(three, 530, 0);
-    net.step();
-    assert_eq!((net.true_at(9), net.dropped()), (Some(at(530, 0)), 0), "in the row of the one that left");
-}
-
-#[test]
-fn a_newcomer_stands_at_the_spawn_and_whoever_is_remembered_where_it_stood() {
-    let world = Bounds { min: at(-10, -10), max: at(10, 10) };
-    let mut net = Net::new(Config { spawn: Some(at(4, -4)), world, ..small() });
-    let before = |client_id, x| Player { client_id, at: at(x, 0), state: 3 };
-    net.server.remember([before(7, 9), before(8, 11)]);
-    for (client_id, stands) in [(7, at(9, 0)), (8, at(4, -4)), (9, at(4, -4))] {
-        net.join(client_id);
-        assert_eq!(net.true_at(client_id), Some(stands), "{client_id}");
-    }
-    let error = Config { spawn: Some(at(11, 0)), world, ..small() }.check().unwrap_err();
-    assert_eq!(error.to_string(), "--spawn 11,0 lies outside of the --world");
 }
