@@ -32,7 +32,8 @@ const MESSAGE_BYTES_MIN: u64 = EXTRAS_BYTES_MAX as u64;
 const QUEUE_PLACES_PER_PEER: usize = 2;
 /// Queue places at the least, so that a small server still takes a burst of joins.
 const QUEUE_PLACES_MIN: usize = 4_096;
-/// Queue places at the most: about 7 MB, taken at the start.
+/// Queue places at the most: about 7 MB, taken at the start. Messages that wait in them are no longer than the extras of a
+/// move, so that with datagrams of 1,200 bytes all together are 20 MB, if every peer says as much as it may.
 const QUEUE_PLACES_MAX: usize = 65_536;
 
 /// The most peers where each may need a cluster of its own, of which there are 65,535, some of them at rest.
