@@ -104,9 +104,3 @@ pub(crate) fn socket_drops(port: u16) -> Option<u64> {
     };
     table.lines().find(is_ours)?.split_whitespace().last()?.parse().ok()
 }
-
-/// The commit of the sources, where they stand under git.
-pub(crate) fn commit() -> Option<String> {
-    let told = Command::new("git").args(["rev-parse", "HEAD"]).output().ok()?;
-    told.status.success().then(|| String::from_utf8_lossy(&told.stdout).trim().to_owned())
-}

@@ -1,6 +1,7 @@
 //! Who floods, and with what.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::error::Error;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,9 +9,13 @@ use std::time::Duration;
 use serde::Serialize;
 use tickcast::client::{Client, ClientConfig, Phase};
 use tickcast::secret::Secret;
-use tickcast::wire::{Encoding, FromClient, Hello, PROTOCOL_VERSION, Position, Proof, encode_client};
+use tickcast::wire::{
+    Encoding, FromClient, Hello, PROTOCOL_VERSION, Position, Proof, TICKET_HELLO_BYTES, encode_client,
+};
 
-use super::{now, rest};
+use super::passes::Passes;
+use super::program::{now, rest};
+use super::volley::{self, Gun};
 
 /// The client ids of hostile peers begin here, beyond those of the bots.
 const FIRST_ID: u32 = 1_000_000;
@@ -18,10 +23,14 @@ const FIRST_ID: u32 = 1_000_000;
 const PEERS: u32 = 50;
 /// Addresses that say hello, each in a prefix of its own.
 const ADDRESSES: u32 = 800;
-/// Datagrams from one look at the clock to the next.
-const AT_ONCE: u64 = 32;
 /// Behind by more than that, it does not try to make up for it.
 const BEHIND_MAX: Duration = Duration::from_millis(20);
+/// What junk is taken from, some of it here and some there.
+const JUNK_BYTES: usize = 1 << 18;
+/// Lengths of junk: those of messages, and others.
+const JUNK_LENGTHS: [usize; 8] = [48, 56, 16, 76, 1, 192, 300, 1_200];
+/// The tag of a hello with a ticket; see PROTOCOL-SEALED.md.
+const TICKET_HELLO_TAG: u8 = 3;
 
 /// What the flood is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -33,158 +42,237 @@ pub(crate) enum Kind {
     Junk,
     /// First hellos from many addresses in as many prefixes, each with a nonce of its own.
     Hellos,
-    /// Hellos from many addresses with proofs that no server made.
+    /// Hellos from many addresses with proofs that no server made, and tickets where it wants some.
     Proven,
     /// Peers that say the same moves again and again.
     Replays,
     /// Peers that say one good move after the other.
     Peers,
+    /// Peers whose sealed moves have a wrong bit; only where it seals.
+    Forged,
     /// Each of them in turn.
     Mixed,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 7] =
-        [Kind::None, Kind::Junk, Kind::Hellos, Kind::Proven, Kind::Replays, Kind::Peers, Kind::Mixed];
+    const ALL: [Kind; 8] = [
+        Kind::None,
+        Kind::Junk,
+        Kind::Hellos,
+        Kind::Proven,
+        Kind::Replays,
+        Kind::Peers,
+        Kind::Forged,
+        Kind::Mixed,
+    ];
+
+    /// All that are hostile to a server that seals, or to one that does not.
+    pub(crate) fn all(is_sealed: bool) -> Vec<Kind> {
+        Self::ALL.into_iter().filter(|kind| is_sealed || *kind != Kind::Forged).collect()
+    }
 
     /// The kind of this name.
     pub(crate) fn named(name: &str) -> Result<Self, String> {
         let is_named = |kind: &Kind| format!("{kind:?}").eq_ignore_ascii_case(name);
         Self::ALL.into_iter().find(is_named).ok_or_else(|| format!("there is no flood of {name}"))
     }
+
+    /// What it is made of.
+    fn parts(self, is_sealed: bool) -> Vec<Kind> {
+        match self {
+            Kind::None => Vec::new(),
+            Kind::Mixed => {
+                let is_part = |kind: &Kind| !matches!(kind, Kind::None | Kind::Mixed);
+                Self::all(is_sealed).into_iter().filter(is_part).collect()
+            }
+            one => vec![one],
+        }
+    }
+
+    fn is_of_peers(self) -> bool {
+        matches!(self, Kind::Replays | Kind::Peers | Kind::Forged)
+    }
 }
 
 /// One that plays, and then does not behave.
 struct Peer {
-    socket: UdpSocket,
+    gun: Gun,
     client: Client,
-    said: Vec<u8>,
+    replays: Vec<u8>,
+    forgeries: Vec<u8>,
+}
+
+/// What has been sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sent {
+    pub(crate) per_second: u64,
+    /// The time that it took on a core, as a share of all time; what the system does for each datagram is in it.
+    pub(crate) cpu_share: Option<f64>,
 }
 
 /// A flood that is ready.
 pub(crate) struct Attack {
-    kind: Kind,
-    server: SocketAddr,
+    parts: Vec<Kind>,
+    is_sealed: bool,
     peers: Vec<Peer>,
-    sockets: Vec<UdpSocket>,
+    strangers: Vec<Gun>,
     draw: Secret,
     drawn: u64,
+    junk: Vec<u8>,
     bytes: Vec<u8>,
 }
 
 impl Attack {
     /// Takes its addresses, and lets its peers join.
-    pub(crate) fn prepare(kind: Kind, server: SocketAddr) -> Result<Self, Box<dyn std::error::Error>> {
-        let wants_peers = matches!(kind, Kind::Replays | Kind::Peers | Kind::Mixed);
-        let peers = (0..if wants_peers { PEERS } else { 0 }).map(|number| join(server, FIRST_ID + number));
-        let sockets = (0..ADDRESSES).map(|number| {
-            let ip = Ipv4Addr::from(0x7f01_0001 + (number << 8));
-            let socket = UdpSocket::bind((ip, 0))?;
-            socket.connect(server)?;
-            Ok(socket)
-        });
+    pub(crate) fn prepare(kind: Kind, server: SocketAddr, passes: &Passes) -> Result<Self, Box<dyn Error>> {
+        let parts = kind.parts(passes.are_wanted());
+        let peers = if parts.iter().any(|part| part.is_of_peers()) { PEERS } else { 0 };
+        let draw = Secret::from_seed(9);
+        let junk = (0..JUNK_BYTES as u64 / 8).flat_map(|index| draw.number(index).to_le_bytes()).collect();
+        let peers = (0..peers).map(|number| join(server, passes.config(FIRST_ID + number)?));
+        let strangers =
+            (0..ADDRESSES).map(|number| Gun::new(Ipv4Addr::from(0x7f01_0001 + (number << 8)).into(), server));
         Ok(Self {
-            kind,
-            server,
+            parts,
+            is_sealed: passes.are_wanted(),
             peers: peers.collect::<Result<_, _>>()?,
-            sockets: sockets.collect::<Result<_, std::io::Error>>()?,
-            draw: Secret::from_seed(9),
+            strangers: strangers.collect::<Result<_, _>>()?,
+            draw: draw.derive("numbers"),
             drawn: 0,
-            bytes: Vec::with_capacity(1_500),
+            junk,
+            bytes: Vec::new(),
         })
     }
 
-    /// Sends so many datagrams a second until it should stop; gives how many a second it has sent.
-    pub(crate) fn run(mut self, rate: u64, stop: &Arc<AtomicBool>) -> u64 {
-        let interval = Duration::from_secs(AT_ONCE) / rate.max(1) as u32;
-        let began = now();
-        let (mut due, mut sent) = (began, 0);
-        while !stop.load(Ordering::Acquire) && self.kind != Kind::None {
+    /// Sends so many datagrams a second until it should stop.
+    pub(crate) fn run(mut self, rate: u64, stop: &Arc<AtomicBool>) -> Sent {
+        let interval = Duration::from_secs(volley::LENGTH as u64) / rate.max(1) as u32;
+        let (began, worked) = (now(), time_on_core());
+        let (mut due, mut volleys, mut sent) = (began, 0, 0);
+        while !stop.load(Ordering::Acquire) && !self.parts.is_empty() {
             let time = now();
             if due > time {
                 rest((due - time).min(Duration::from_millis(1)));
                 continue;
             }
             due = due.max(time.checked_sub(BEHIND_MAX).unwrap_or(time)) + interval;
-            sent += (0..AT_ONCE).filter(|index| self.send(sent + index)).count() as u64;
+            sent += self.fire(volleys) as u64;
+            volleys += 1;
         }
-        sent / (now() - began).as_secs().max(1)
+        let seconds = (now() - began).as_secs_f64();
+        let worked = time_on_core().zip(worked).map(|(after, before)| (after - before).as_secs_f64());
+        Sent { per_second: (sent as f64 / seconds) as u64, cpu_share: worked.map(|worked| worked / seconds) }
     }
 
-    fn send(&mut self, index: u64) -> bool {
-        const EACH: [Kind; 5] = [Kind::Junk, Kind::Hellos, Kind::Proven, Kind::Replays, Kind::Peers];
-        let kind = if self.kind == Kind::Mixed { EACH[index as usize % EACH.len()] } else { self.kind };
-        let place = index as usize / if self.kind == Kind::Mixed { EACH.len() } else { 1 };
+    fn fire(&mut self, index: usize) -> usize {
+        let (kind, place) = (self.parts[index % self.parts.len()], index / self.parts.len());
+        if kind.is_of_peers() {
+            let peers = self.peers.len();
+            return self.peers[place % peers].fire(kind, place as i32, &mut self.bytes);
+        }
+        let strangers = self.strangers.len();
+        let gun = &mut self.strangers[place % strangers];
+        if kind == Kind::Junk {
+            let length = JUNK_LENGTHS[place % JUNK_LENGTHS.len()];
+            let bytes = length * volley::LENGTH;
+            let from = number(&self.draw, &mut self.drawn) as usize % (self.junk.len() - bytes);
+            return gun.fire(&self.junk[from..from + bytes], length);
+        }
         self.bytes.clear();
-        match kind {
-            Kind::Replays | Kind::Peers => return self.send_as_peer(place, kind == Kind::Peers),
-            Kind::Junk => self.junk(),
-            _ => self.hello(kind == Kind::Proven),
+        for _ in 0..volley::LENGTH {
+            hello(
+                kind == Kind::Proven,
+                self.is_sealed,
+                || number(&self.draw, &mut self.drawn),
+                &mut self.bytes,
+            );
         }
-        self.sockets[place % self.sockets.len()].send(&self.bytes).is_ok()
-    }
-
-    fn send_as_peer(&mut self, place: usize, is_new: bool) -> bool {
-        let count = self.peers.len();
-        let peer = &mut self.peers[place % count];
-        if is_new || peer.said.is_empty() {
-            peer.said.clear();
-            peer.client.move_to(Position { x: place as i32, y: 0 }, 0, &mut peer.said);
-        }
-        peer.socket.send_to(&peer.said, self.server).is_ok()
-    }
-
-    fn junk(&mut self) {
-        const LENGTHS: [usize; 8] = [48, 56, 16, 76, 1, 0, 300, 1_200];
-        let length = LENGTHS[self.number() as usize % LENGTHS.len()];
-        while self.bytes.len() < length {
-            let number = self.number();
-            self.bytes.extend_from_slice(&number.to_le_bytes());
-        }
-        self.bytes.truncate(length);
-    }
-
-    fn hello(&mut self, has_proof: bool) {
-        let mut proof = Proof::NONE;
-        if has_proof {
-            proof = Proof { time_ms: self.number() % 10_000, mac: [self.number(), self.number()] };
-        }
-        let nonce = self.number();
-        let hello = Hello {
-            version: PROTOCOL_VERSION,
-            nonce,
-            client_id: nonce as u32 >> 8,
-            encoding: 1,
-            session: 0,
-            proof,
-        };
-        encode_client(&FromClient::Hello(hello), &mut self.bytes);
-    }
-
-    fn number(&mut self) -> u64 {
-        self.drawn += 1;
-        self.draw.number(self.drawn)
+        gun.fire(&self.bytes, self.bytes.len() / volley::LENGTH)
     }
 }
 
+fn number(draw: &Secret, drawn: &mut u64) -> u64 {
+    *drawn += 1;
+    draw.number(*drawn)
+}
+
+fn hello(is_proven: bool, is_sealed: bool, mut number: impl FnMut() -> u64, out: &mut Vec<u8>) {
+    let (from, nonce) = (out.len(), number());
+    let proof = match is_proven {
+        true => Proof { time_ms: number() % 10_000, mac: [number(), number()] },
+        false => Proof::NONE,
+    };
+    let client_id = nonce as u32 >> 8;
+    let hello = Hello { version: PROTOCOL_VERSION, nonce, client_id, encoding: 1, session: 0, proof };
+    encode_client(&FromClient::Hello(hello), out);
+    if is_proven && is_sealed {
+        out[from] = TICKET_HELLO_TAG;
+        while out.len() < from + TICKET_HELLO_BYTES {
+            out.extend_from_slice(&nonce.to_le_bytes());
+        }
+    }
+}
+
+impl Peer {
+    fn fire(&mut self, kind: Kind, x: i32, bytes: &mut Vec<u8>) -> usize {
+        if kind == Kind::Peers {
+            bytes.clear();
+            self.say_moves(x, bytes);
+            return self.gun.fire(bytes, bytes.len() / volley::LENGTH);
+        }
+        if self.replays.is_empty() {
+            self.replays = self.moves();
+            self.forgeries = self.moves();
+            let moves = self.forgeries.chunks_mut(self.replays.len() / volley::LENGTH);
+            moves.filter_map(<[u8]>::last_mut).for_each(|last| *last ^= 1);
+        }
+        let said = if kind == Kind::Forged { &self.forgeries } else { &self.replays };
+        self.gun.fire(said, said.len() / volley::LENGTH)
+    }
+
+    fn moves(&mut self) -> Vec<u8> {
+        let mut moves = Vec::new();
+        self.say_moves(0, &mut moves);
+        moves
+    }
+
+    fn say_moves(&mut self, x: i32, out: &mut Vec<u8>) {
+        for y in 0..volley::LENGTH as i32 {
+            self.client.move_to(Position { x, y }, 0, out);
+        }
+    }
+}
+
+/// Of this thread, so far.
+#[cfg(target_os = "linux")]
+fn time_on_core() -> Option<Duration> {
+    use nix::time::{ClockId, clock_gettime};
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).ok().map(Duration::from)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn time_on_core() -> Option<Duration> {
+    None
+}
+
 /// A peer that plays.
-fn join(server: SocketAddr, client_id: u32) -> Result<Peer, Box<dyn std::error::Error>> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-    socket.set_read_timeout(Some(Duration::from_millis(50)))?;
-    let config = ClientConfig { encoding: Encoding::Plain, decode: false, ..ClientConfig::new(client_id) };
-    let mut client = Client::new(config, &Secret::from_seed(client_id.into()), now());
+fn join(server: SocketAddr, config: ClientConfig) -> Result<Peer, Box<dyn Error>> {
+    let gun = Gun::new(Ipv4Addr::LOCALHOST.into(), server)?;
+    gun.socket.set_read_timeout(Some(Duration::from_millis(50)))?;
+    let config = ClientConfig { encoding: Encoding::Plain, decode: false, ..config };
+    let mut client = Client::new(config, &Secret::from_seed(config.client_id.into()), now());
     let (mut bytes, mut buffer) = (Vec::new(), [0; 2_048]);
     for _ in 0..200 {
         if client.phase() == Phase::Playing {
-            return Ok(Peer { socket, client, said: Vec::new() });
+            return Ok(Peer { gun, client, replays: Vec::new(), forgeries: Vec::new() });
         }
         bytes.clear();
         if client.poll(now(), &mut bytes) {
-            socket.send_to(&bytes, server)?;
+            gun.socket.send(&bytes)?;
         }
-        if let Ok(length) = socket.recv(&mut buffer) {
+        if let Ok(length) = gun.socket.recv(&mut buffer) {
             client.receive(now(), &buffer[..length]);
         }
     }
-    Err(format!("client {client_id} was not let in").into())
+    Err(format!("client {} was not let in", config.client_id).into())
 }

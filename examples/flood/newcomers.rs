@@ -1,14 +1,16 @@
 //! Who joins while there is a flood, and how long that takes.
 
+use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tickcast::client::{Client, ClientConfig, Phase};
+use tickcast::client::{Client, Phase};
 use tickcast::secret::Secret;
 
-use super::{now, rest};
+use super::passes::Passes;
+use super::program::{now, rest};
 
 /// Their client ids begin here.
 const FIRST_ID: u32 = 2_000_000;
@@ -23,13 +25,17 @@ struct Newcomer {
 
 /// Lets one after the other join, and leave again, until it should stop; gives how long each waited for its welcome. Those
 /// who wait when it stops count as far as they waited.
-pub(crate) fn run(server: SocketAddr, stop: &Arc<AtomicBool>) -> std::io::Result<Vec<Duration>> {
+pub(crate) fn run(
+    server: SocketAddr,
+    passes: Passes,
+    stop: &Arc<AtomicBool>,
+) -> Result<Vec<Duration>, Box<dyn Error>> {
     let (mut here, mut waited, mut next_id) = (Vec::<Newcomer>::new(), Vec::new(), FIRST_ID);
     let mut due = now();
     while !stop.load(Ordering::Acquire) {
         if now() >= due {
             due += EVERY;
-            here.push(Newcomer::new(next_id, server)?);
+            here.push(Newcomer::new(next_id, server, passes)?);
             next_id += 1;
         }
         here.retain_mut(|newcomer| match newcomer.go_on() {
@@ -49,12 +55,12 @@ pub(crate) fn run(server: SocketAddr, stop: &Arc<AtomicBool>) -> std::io::Result
 }
 
 impl Newcomer {
-    fn new(client_id: u32, server: SocketAddr) -> std::io::Result<Self> {
+    fn new(client_id: u32, server: SocketAddr, passes: Passes) -> Result<Self, Box<dyn Error>> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         socket.connect(server)?;
         socket.set_nonblocking(true)?;
         let came = now();
-        let client = Client::new(ClientConfig::new(client_id), &Secret::from_seed(client_id.into()), came);
+        let client = Client::new(passes.config(client_id)?, &Secret::from_seed(client_id.into()), came);
         Ok(Self { socket, client, came })
     }
 

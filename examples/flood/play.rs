@@ -10,8 +10,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::attack::{Attack, Kind};
+use super::newcomers;
+use super::passes::Passes;
 use super::process::{Process, socket_drops};
-use super::{newcomers, rest};
+use super::program::rest;
 
 /// Of the snapshots of those who play, and of their moves, so many must arrive.
 const DELIVERED_MIN: f64 = 0.995;
@@ -32,6 +34,9 @@ pub(crate) struct Plan {
     pub(crate) seconds: u64,
     /// The server's core, and that of all others.
     pub(crate) cores: [usize; 2],
+    /// The file of keys, where the server wants tickets, and the passes that are made with it.
+    pub(crate) ticket_key: Option<String>,
+    pub(crate) passes: Passes,
 }
 
 /// How all floods went.
@@ -39,6 +44,7 @@ pub(crate) struct Plan {
 pub(crate) struct Report {
     pub(crate) commit: Option<String>,
     pub(crate) clients: u32,
+    pub(crate) is_sealed: bool,
     pub(crate) floods: Vec<Flood>,
     pub(crate) pass: bool,
 }
@@ -48,6 +54,7 @@ pub(crate) struct Report {
 pub(crate) struct Flood {
     kind: Kind,
     hostile_per_second: u64,
+    hostile_cpu_share: Option<f64>,
     /// Shares of those expected and said, and what was lost at the bots' own sockets.
     snapshots_delivered: f64,
     bots_socket_losses: u64,
@@ -74,25 +81,25 @@ pub(crate) fn play(plan: &Plan, kind: Kind) -> Result<Flood, Box<dyn std::error:
     let args = format!(
         "serve --bind 127.0.0.1:0 --json --log-format json --pin {server_core} --tick-rate {TICK_RATE}"
     );
-    let mut server = Process::start(&plan.program, &words(&args))?;
+    let mut server = Process::start(&plan.program, &words(plan, &args))?;
     let addr = server.wait_for(listening)?;
-    let attack = Attack::prepare(kind, addr)?;
+    let attack = Attack::prepare(kind, addr, &plan.passes)?;
     let args = format!(
         "bots --server {addr} --clients {} --rate {TICK_RATE} --duration {}s --warmup 5s --decoders 50 --json --stages --pin {load_core}",
         plan.clients, plan.seconds
     );
-    let mut bots = Process::start(&plan.program, &words(&args))?;
+    let mut bots = Process::start(&plan.program, &words(plan, &args))?;
     bots.wait_for(|line| (line["stage"] == "warming_up").then_some(()))?;
     let stop = Arc::new(AtomicBool::new(false));
     let (flooding, joining) = (Arc::clone(&stop), Arc::clone(&stop));
-    let rate = plan.rate;
+    let (rate, passes) = (plan.rate, plan.passes);
     let pinned = move || tickcast::machine::pin(load_core).map_err(|error| error.to_string());
     let flood = std::thread::spawn(move || pinned().map(|()| attack.run(rate, &flooding)));
     // The first second of it is over when the bots begin to count.
     bots.wait_for(|line| (line["stage"] == "counting").then_some(()))?;
     let newcomers = std::thread::spawn(move || {
         pinned()?;
-        newcomers::run(addr, &joining).map_err(|error| error.to_string())
+        newcomers::run(addr, passes, &joining).map_err(|error| error.to_string())
     });
     let (resident_before, drops_before) = (server.resident_kb(), socket_drops(addr.port()));
     server.signal("USR1")?;
@@ -109,7 +116,8 @@ pub(crate) fn play(plan: &Plan, kind: Kind) -> Result<Flood, Box<dyn std::error:
     let share = |part: &str, whole: &str| number(&told, part) / number(&told, whole).max(1.0);
     let mut flood = Flood {
         kind,
-        hostile_per_second: sent,
+        hostile_per_second: sent.per_second,
+        hostile_cpu_share: sent.cpu_share,
         snapshots_delivered: share("snapshots_received", "snapshots_expected"),
         bots_socket_losses: told["socket_queue_losses"].as_u64().unwrap_or(0),
         moves_applied: share("moves_applied", "moves_sent"),
@@ -161,6 +169,8 @@ fn at(times: &[Duration], share: f64) -> u64 {
     times.get(index.min(times.len().saturating_sub(1))).map_or(u64::MAX, |time| time.as_millis() as u64)
 }
 
-fn words(args: &str) -> Vec<String> {
-    args.split_whitespace().map(str::to_owned).collect()
+/// As a command line, with the keys where tickets are wanted.
+fn words(plan: &Plan, args: &str) -> Vec<String> {
+    let keys = plan.ticket_key.iter().flat_map(|file| ["--ticket-key".to_owned(), file.clone()]);
+    args.split_whitespace().map(str::to_owned).chain(keys).collect()
 }

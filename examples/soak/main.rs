@@ -5,26 +5,16 @@
 mod play;
 #[path = "../beside/process.rs"]
 mod process;
+#[path = "../beside/program.rs"]
+mod program;
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use play::Plan;
 
-/// The processes beside it are this program: it plays `tickcast` where its first argument is a command of that.
+/// The processes beside it are this program.
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    if args.first().is_some_and(|arg| ["serve", "bots", "impair"].contains(&arg.as_str())) {
-        return tickcast::cli::Cli::read().run();
-    }
-    match run(&args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program::open(&["serve", "bots", "impair"], run)
 }
 
 fn run(args: &[String]) -> Result<bool, Box<dyn std::error::Error>> {
@@ -39,22 +29,9 @@ fn run(args: &[String]) -> Result<bool, Box<dyn std::error::Error>> {
             _ => return Err("it takes --clients N, --minutes N, --loss SHARE and --out FILE".into()),
         }
     }
-    let report = play::play(&plan, process::commit())?;
+    let report = play::play(&plan, program::commit())?;
     let text = serde_json::to_string_pretty(&report)?;
     println!("{text}");
-    if let Some(file) = out {
-        std::fs::write(file, text + "\n")?;
-    }
+    program::keep(&text, out)?;
     Ok(report.pass)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the edge, where time comes in")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-/// Until the next look.
-#[expect(clippy::disallowed_methods, reason = "the edge: who looks now and then waits meanwhile")]
-fn rest(time: Duration) {
-    std::thread::sleep(time);
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::process::Process;
-use super::{now, rest};
+use super::program::{now, rest};
 
 /// One client in so many comes and goes.
 const CHURN_IN: u32 = 5;

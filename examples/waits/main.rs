@@ -8,6 +8,8 @@
 
 #[path = "../beside/process.rs"]
 mod process;
+#[path = "../beside/program.rs"]
+mod program;
 mod slow;
 
 use std::process::ExitCode;
@@ -53,22 +55,12 @@ struct Run {
     statistics: Statistics,
 }
 
-/// The clients are this program: it plays `tickcast bots` where its first argument says so.
+/// The clients are this program.
 fn main() -> ExitCode {
-    if std::env::args().nth(1).is_some_and(|arg| arg == "bots") {
-        return tickcast::cli::Cli::read().run();
-    }
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program::open(&["bots"], run)
 }
 
-fn run(args: &[String]) -> Result<(), Box<dyn std::error::Error>> {
+fn run(args: &[String]) -> Result<bool, Box<dyn std::error::Error>> {
     let plan = plan(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut runs = Vec::new();
@@ -77,13 +69,13 @@ fn run(args: &[String]) -> Result<(), Box<dyn std::error::Error>> {
     }
     let ticks_skipped = runs.iter().map(|run| run.statistics.ticks_skipped).sum();
     let (clients, tick_rate_hz) = (plan.clients, plan.rate);
-    let report = Report { commit: process::commit(), clients, tick_rate_hz, ticks_skipped, runs };
+    let report = Report { commit: program::commit(), clients, tick_rate_hz, ticks_skipped, runs };
     let text = serde_json::to_string_pretty(&report)?;
     println!("{text}");
     if let Some(file) = plan.out {
         std::fs::write(file, text + "\n")?;
     }
-    Ok(())
+    Ok(true)
 }
 
 fn plan(args: &[String]) -> Result<Plan, Box<dyn std::error::Error>> {

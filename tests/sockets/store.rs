@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::crowd::{Crowd, alone};
+use crate::crowd::{Crowd, beside};
 use crate::served::{Served, run, text};
 
 fn served(dir: &Path, bind: &str) -> Served {
@@ -17,7 +17,7 @@ fn served(dir: &Path, bind: &str) -> Served {
 
 #[test]
 fn a_server_that_stopped_in_order_knows_where_everyone_stood() {
-    let _alone = alone();
+    let _beside = beside();
     let dir = tempfile::tempdir().expect("a directory");
     let dir = dir.path().join("made");
     let mut first = served(&dir, "127.0.0.1:0");
@@ -42,20 +42,20 @@ fn a_server_that_stopped_in_order_knows_where_everyone_stood() {
 
 #[test]
 fn clients_of_a_killed_server_go_on_where_they_stood() {
-    let _alone = alone();
+    let _beside = beside();
     let dir = tempfile::tempdir().expect("a directory");
     let program = env!("CARGO_BIN_EXE_tickcast").into();
-    let plan = play::Plan { program, times: 3, clients: 10, seed: 3 };
+    let plan = play::Plan { program, times: 3, clients: 10, seed: 3, slack: 10 };
     let report = play::play(&plan, dir.path(), |life| println!("{life}")).expect("it is played");
     assert_eq!(report.failures, [""; 0]);
     assert!(report.positions >= 10, "{report:?}");
     // A machine may be slow; the command is strict.
-    assert!(report.age_ms_max < 10_000 && report.resume_ms_max < 20_000, "{report:?}");
+    assert!(report.pass, "{report:?}");
 }
 
 #[test]
 fn a_store_that_cannot_be_used_is_refused_before_anything_is_served() {
-    let _alone = alone();
+    let _beside = beside();
     let dir = tempfile::tempdir().expect("a directory");
     let refused = |dir: &Path| {
         let dir = dir.to_str().expect("a name in UTF-8");
