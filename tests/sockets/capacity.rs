@@ -1,18 +1,17 @@
 //! What a machine holds, at the size of a toy, and the floor that it is held against.
 #![cfg(target_os = "linux")]
 
-use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::crowd::{alone, now};
+use crate::crowd::{beside, now};
 use crate::served::{Served, run, text};
 
 #[test]
 fn capacity_measures_each_step_against_the_floor_and_says_all_of_it() {
-    let _alone = alone();
+    let _beside = beside();
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("a path of text").to_owned();
     let (json, svg) = (path("capacity.json"), path("capacity.svg"));
@@ -47,8 +46,8 @@ fn capacity_measures_each_step_against_the_floor_and_says_all_of_it() {
 
 #[test]
 fn bots_play_against_the_floor() {
-    let _alone = alone();
-    let mut served = Served::start_as(&["floor", "--port", "0", "--datagram-bytes", "603", "--json"], &[]);
+    let _beside = beside();
+    let served = Served::start_as(&["floor", "--port", "0", "--datagram-bytes", "603", "--json"], &[]);
     let line = ["bots", "--server", &served.addr, "--clients", "40", "--duration", "1s", "--warmup", "100ms"];
     let mut missing = 0;
     for _again in 0..2 {
@@ -63,11 +62,7 @@ fn bots_play_against_the_floor() {
         missing +=
             number("snapshots_expected") - number("snapshots_received") - number("socket_queue_losses");
     }
-    served.signal("-TERM");
-    assert!(served.process.wait().expect("it ends").success());
-    let out = BufReader::new(served.process.stdout.take().expect("piped"));
-    let last = out.lines().map_while(Result::ok).last().expect("statistics");
-    let statistics: Value = serde_json::from_str(&last).expect("one object");
+    let statistics = served.ended();
     assert_eq!((&statistics["joined"], &statistics["left"]), (&Value::from(80), &Value::from(80)));
     assert!(statistics["cpu_us_per_client_tick"].as_f64().is_some(), "{statistics}");
     let skipped = statistics["ticks_skipped"].as_u64().expect("a number");
@@ -76,7 +71,7 @@ fn bots_play_against_the_floor() {
 
 #[test]
 fn a_signal_ends_capacity_and_every_process_that_it_started() {
-    let _alone = alone();
+    let _beside = beside();
     let mut process = Command::new(env!("CARGO_BIN_EXE_tickcast"))
         .args(["capacity", "--from", "4", "--to", "4", "--warmup", "1h"])
         .stdout(Stdio::null())
@@ -114,7 +109,7 @@ fn children_of(parent: u32) -> Vec<u32> {
 
 #[test]
 fn what_cannot_be_measured_is_said_before_anything_is() {
-    let _alone = alone();
+    let _beside = beside();
     for (args, told) in [
         (&["--from", "9", "--to", "8"][..], "--from 9 is more than --to 8"),
         (&["--json", "/no/such/folder/file"], "--json /no/such/folder/file: "),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tickcast::client::Phase;
 use tickcast::wire::ClosedReason;
 
-use crate::crowd::{Crowd, alone, now};
+use crate::crowd::{Crowd, beside, now};
 use crate::served::{Served, run, text};
 
 /// The keys that others rely on, in their order.
@@ -19,8 +19,8 @@ const BOTS_KEYS: &str = "clients, joined, clients_decoded, moves_sent, moves_app
 
 #[test]
 fn bots_join_see_everyone_and_report_every_key() {
-    let _alone = alone();
-    let served = Served::start(&["--checksums"]);
+    let _beside = beside();
+    let served = Served::start(&["--checksums", "--json"]);
     let line = ["bots", "--server", &served.addr, "--clients", "60", "--rate", "30", "--duration", "1s"];
     let output = run(&[&line[..], &["--warmup", "200ms", "--json"]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -35,7 +35,9 @@ fn bots_join_see_everyone_and_report_every_key() {
     assert_eq!((number("joined"), number("players_seen_min"), number("decode_errors")), (60, 60, 0));
     assert!(number("checksums_compared") > 0 && number("desyncs") == 0);
     assert!(number("snapshot_bytes_max") <= 1_200 && number("moves_applied") > 0);
-    assert_eq!(number("snapshots_received") + number("socket_queue_losses"), number("snapshots_expected"));
+    let missing = number("snapshots_expected") - number("snapshots_received") - number("socket_queue_losses");
+    let skipped = served.ended()["ticks_skipped"].as_u64().expect("a number");
+    assert!(missing <= 60 * skipped, "{missing} snapshots are missing, and {skipped} ticks were skipped");
 }
 
 #[test]
@@ -48,7 +50,7 @@ fn bots_without_a_server_say_so() {
 
 #[test]
 fn send_makes_one_move_and_prints_what_the_server_then_says() {
-    let _alone = alone();
+    let _beside = beside();
     let served = Served::start(&["--world", "-100,-100,100,100"]);
     let send = |x: &str| {
         let line = ["send", "--server", &served.addr, "--client-id", "8", "--x", x, "--y", "4"];
@@ -67,7 +69,7 @@ fn send_makes_one_move_and_prints_what_the_server_then_says() {
 
 #[test]
 fn a_signal_tells_every_peer_and_ends_the_server_in_order() {
-    let _alone = alone();
+    let _beside = beside();
     for signal in ["-INT", "-TERM"] {
         let mut served = Served::start(&[]);
         let mut crowd = Crowd::join(3, served.addr.parse().expect("an address"));
@@ -82,7 +84,7 @@ fn a_signal_tells_every_peer_and_ends_the_server_in_order() {
 
 #[test]
 fn flags_count_before_the_environment_and_that_before_the_file() {
-    let _alone = alone();
+    let _beside = beside();
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     writeln!(file, "tick-rate = 20\nworld = \"0,0,9,9\"\ntimeout = \"3s\"").expect("written");
     let path = file.path().to_str().expect("a path of text");
@@ -97,7 +99,7 @@ fn flags_count_before_the_environment_and_that_before_the_file() {
 
 #[test]
 fn what_cannot_be_served_names_its_flag_and_bound() {
-    let _alone = alone();
+    let _beside = beside();
     for (args, told) in [
         (&["--tick-rate", "0.5"][..], "a tick rate is 1 to 1000 Hz, not 0.5"),
         (&["--tick-rate", "fast"], "'--tick-rate <HZ>'"),

@@ -1,7 +1,7 @@
 //! Clients on sockets of their own, driven by the thread of the test.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use tickcast::client::{Client, ClientConfig, Event, Phase};
@@ -12,10 +12,16 @@ use tickcast::{Config, TickServer};
 /// How long a test waits for what must come; far more than it takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Lets one test run at a time: they would take the processor from one another.
-pub(crate) fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+static CORES: RwLock<()> = RwLock::new(());
+
+/// Lets no other test run meanwhile: for those that need the cores, or say what a server does in time.
+pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
+    CORES.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets others run that do so too: for those that wait most of their time, and say nothing of time.
+pub(crate) fn beside() -> RwLockReadGuard<'static, ()> {
+    CORES.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A server on a free port of this machine.

@@ -1,4 +1,4 @@
-//! The server on real sockets of this machine: one test after the other, on free ports.
+//! The server on real sockets of this machine, on free ports: one test after the other, but for those that mostly wait.
 //!
 //! Nothing here asserts a rate or a time: tick numbers say whether something is missing, and waiting has a
 //! deadline only so that a failure ends.

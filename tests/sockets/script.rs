@@ -7,7 +7,7 @@ use tickcast::mail::Delivery;
 use tickcast::wire::Position;
 use tickcast::{Config, TickRate, TickServer};
 
-use crate::crowd::alone;
+use crate::crowd::{alone, beside};
 use crate::served::{Served, text};
 
 /// Runs a script. `None` where there is no Python; that is a failure where CI=true.
@@ -25,7 +25,7 @@ pub(crate) fn python(script: &str, args: &[&str]) -> Option<Output> {
 
 #[test]
 fn the_walk_joins_walks_and_prints_what_it_is_told() {
-    let _alone = alone();
+    let _beside = beside();
     let served = Served::start(&[]);
     for encoding in ["compact", "plain"] {
         let walk = |steps: &str| {
@@ -46,7 +46,7 @@ fn the_walk_joins_walks_and_prints_what_it_is_told() {
 
 #[test]
 fn the_walk_says_a_refusal_in_words() {
-    let _alone = alone();
+    let _beside = beside();
     let served = Served::start(&["--client-ids", "1-9"]);
     let Some(output) = python("walk.py", &[&served.addr, "--client-id", "10"]) else { return };
     assert_eq!(output.status.code(), Some(1));
@@ -56,7 +56,7 @@ fn the_walk_says_a_refusal_in_words() {
 /// What `scripts/test_tickcast.py` checks: all know the same world, be it told plain or compact, whole or with loss.
 #[test]
 fn clients_in_python_know_the_same_world() {
-    let _alone = alone();
+    let _beside = beside();
     let served = Served::start(&["--tick-rate", "60"]);
     let Some(output) = python("test_tickcast.py", &["-v", "Playing", "TakingIn", &served.addr]) else {
         return;
@@ -109,7 +109,7 @@ fn the_scripts_speak_the_version_of_this_crate() {
 
 #[test]
 fn clients_in_python_see_what_is_around_them() {
-    let _alone = alone();
+    let _beside = beside();
     let served = Served::start(&["--tick-rate", "60", "--view", "1000"]);
     let test = ["-v", "Viewing", "--view=1000", &served.addr];
     let Some(output) = python("test_tickcast.py", &test) else { return };

@@ -58,6 +58,15 @@ impl Served {
         log
     }
 
+    /// Tells it to stop; gives what it says last, one object.
+    pub(crate) fn ended(mut self) -> serde_json::Value {
+        self.signal("-TERM");
+        assert!(self.process.wait().expect("it ends").success());
+        let out = BufReader::new(self.process.stdout.take().expect("piped"));
+        let last = out.lines().map_while(Result::ok).last().expect("a line");
+        serde_json::from_str(&last).expect("one object")
+    }
+
     /// Sends the process a signal, as `kill` names it.
     pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status();

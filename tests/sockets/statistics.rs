@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 
 use serde_json::Value;
 
-use crate::crowd::{Crowd, alone};
+use crate::crowd::{Crowd, beside};
 use crate::served::{Served, run, text};
 
 /// The keys that others rely on, in their order; README says what they mean.
@@ -51,7 +51,7 @@ const KEYS: [&str; 38] = [
 
 #[test]
 fn statistics_are_over_the_time_since_those_before() {
-    let _alone = alone();
+    let _beside = beside();
     let mut served = Served::start(&["--json"]);
     let mut lines = BufReader::new(served.process.stdout.take().expect("piped")).lines();
     let mut next = || -> Value {
@@ -89,7 +89,7 @@ fn the_readme_says_what_every_key_is() {
 
 #[test]
 fn a_core_that_does_not_exist_is_refused_by_name() {
-    let _alone = alone();
+    let _beside = beside();
     for command in ["serve", "bots"] {
         let output = run(&[command, "--pin", "99999"]);
         assert_eq!(output.status.code(), Some(1));

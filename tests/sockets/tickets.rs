@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::crowd::{alone, now};
+use crate::crowd::{beside, now};
 use crate::script::python;
 use crate::served::{Served, run, text};
 
@@ -37,7 +37,7 @@ fn sent(addr: &str, pass: &str) -> String {
 
 #[test]
 fn who_has_a_ticket_plays_and_nobody_else() {
-    // Not alone: most of its time bots wait to be let in, who are not.
+    let _beside = beside();
     let (folder, one, two) = folder();
     let served = Served::start(&["--ticket-key", &one]);
     let sent = |keys: &str, args: &[&str]| sent(&served.addr, &pass(folder.path(), keys, args));
@@ -55,7 +55,7 @@ fn who_has_a_ticket_plays_and_nobody_else() {
 
 #[test]
 fn keys_are_read_again_at_a_hangup() {
-    let _alone = alone();
+    let _beside = beside();
     let (folder, one, two) = folder();
     let served = Served::start(&["--ticket-key", &one]);
     let new = pass(folder.path(), &two, &[]);
@@ -73,7 +73,7 @@ fn keys_are_read_again_at_a_hangup() {
 /// What `scripts/test_sealed.py` checks. It is skipped where its package is missing; that is a failure where CI=true.
 #[test]
 fn clients_in_python_play_with_passes_of_their_own_making() {
-    let _alone = alone();
+    let _beside = beside();
     let (_folder, one, _) = folder();
     let served = Served::start(&["--ticket-key", &one]);
     let Some(output) = python("test_sealed.py", &["-v", &one, &served.addr]) else { return };
@@ -110,7 +110,7 @@ fn keys_and_passes_are_written_for_their_owner_alone_and_never_over_another() {
 
 #[test]
 fn a_server_that_others_reach_says_what_it_means_to_have_no_tickets() {
-    let _alone = alone();
+    let _beside = beside();
     let (_folder, one, _) = folder();
     let warns = |args: &[&str]| {
         let mut served = Served::start_as(&[&["serve", "--bind", "0.0.0.0:0"], args].concat(), &[]);

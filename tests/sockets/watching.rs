@@ -8,7 +8,7 @@ use serde_json::Value;
 use tickcast::gate::DropReason;
 use tickcast::{Config, HttpThread, TickServer};
 
-use crate::crowd::{Crowd, alone, server};
+use crate::crowd::{Crowd, alone, beside, server};
 use crate::exposition::Exposition;
 use crate::http::{ask, connect, get, request};
 use crate::served::{Served, run, text};
@@ -31,7 +31,7 @@ fn metrics(at: SocketAddr) -> Exposition {
 
 #[test]
 fn four_pages_answer_who_reads_and_nothing_else_does() {
-    let _alone = alone();
+    let _beside = beside();
     let (server, at, _http) = watched(Config::default());
     let mut crowd = Crowd::join(1, server.local_addr());
     crowd.pump_until("a tick is done", |_| get(at, "/ready").status == 200);
@@ -51,7 +51,7 @@ fn four_pages_answer_who_reads_and_nothing_else_does() {
 
 #[test]
 fn a_page_in_a_browser_reads_nothing_under_a_name_of_its_own() {
-    let _alone = alone();
+    let _beside = beside();
     let (_server, at, _http) = watched(Config::default());
     let status = |target: &str, host: &str| ask(at, &format!("GET {target} HTTP/1.1\r\n{host}\r\n")).status;
     for target in ["/live", "/metrics", "/peers", "/"] {
@@ -108,7 +108,7 @@ fn metrics_can_be_read_and_grow_with_what_happens() {
 
 #[test]
 fn the_readme_lists_every_metric_with_what_it_means() {
-    let _alone = alone();
+    let _beside = beside();
     let (_server, at, _http) = watched(Config::default());
     let mut rows: Vec<String> = metrics(at).0.values().map(row).collect();
     rows.sort_unstable();
@@ -130,7 +130,7 @@ fn row(family: &crate::exposition::Family) -> String {
 
 #[test]
 fn peers_are_told_a_page_at_a_time_and_never_their_sessions() {
-    let _alone = alone();
+    let _beside = beside();
     let (server, at, _http) = watched(Config::default());
     let mut crowd = Crowd::join(5, server.local_addr());
     crowd.pump_ticks(2);
@@ -172,7 +172,7 @@ fn peers_are_told_a_page_at_a_time_and_never_their_sessions() {
 
 #[test]
 fn a_server_that_stops_is_not_ready_and_then_not_live() {
-    let _alone = alone();
+    let _beside = beside();
     let (server, at, _http) = watched(Config::default());
     let mut crowd = Crowd::join(1, server.local_addr());
     crowd.pump_until("it is ready", |_| get(at, "/ready").status == 200);
@@ -189,7 +189,7 @@ fn a_server_that_stops_is_not_ready_and_then_not_live() {
 
 #[test]
 fn readers_who_dawdle_keep_nobody_out() {
-    let _alone = alone();
+    let _beside = beside();
     let (_server, at, _http) = watched(Config::default());
     let mut dawdlers: Vec<_> = (0..40).map(|_| connect(at)).collect();
     for dawdler in &mut dawdlers {
@@ -204,7 +204,7 @@ fn readers_who_dawdle_keep_nobody_out() {
 
 #[test]
 fn what_is_too_long_is_refused() {
-    let _alone = alone();
+    let _beside = beside();
     let (_server, at, _http) = watched(Config::default());
     let long = format!("/live?{}", "a".repeat(20_000));
     let mut stream = connect(at);
@@ -250,7 +250,7 @@ fn who_reads_without_a_pause_takes_no_tick_and_no_snapshot() {
 
 #[test]
 fn the_binary_answers_where_it_says_and_only_if_asked() {
-    let _alone = alone();
+    let _beside = beside();
     let mut served = Served::start(&["--http", "127.0.0.1:0"]);
     let at: SocketAddr = served.next_addr().parse().expect("an address");
     let mut crowd = Crowd::join(1, served.addr.parse().expect("an address"));
