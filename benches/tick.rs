@@ -20,8 +20,9 @@ use tickcast::server::{Batch, Server};
 use tickcast::wire::{
     self, Ack, Encoding, FromClient, Move, PlainSnapshot, Player, Position, SnapshotHeader, Tick,
 };
+use tickcast::work::{Started, Work};
 
-criterion_group!(benches, tick, entities, receive, codec);
+criterion_group!(benches, tick, entities, enemies, receive, codec);
 criterion_main!(benches);
 
 const FIRST_PORT: u16 = 1_000;
@@ -123,6 +124,21 @@ impl Room {
         self.step();
     }
 
+    /// How long a round takes. What the game starts in it is done after it, and takes as long as it likes.
+    fn timed_round(&mut self) -> Duration {
+        #[expect(clippy::disallowed_methods, reason = "a benchmark takes the time")]
+        let began = Instant::now();
+        self.round();
+        let spent = began.elapsed();
+        let works: Vec<Started> = self.server.take_work().collect();
+        for Started { id, work, stop } in works {
+            if let Work::Thread(run) = work {
+                self.server.finish(id, Ok(run(&stop)));
+            }
+        }
+        spent
+    }
+
     /// One tick's work, and everyone's snapshot, out.
     fn step(&mut self) {
         self.advance();
@@ -176,6 +192,27 @@ fn entities(c: &mut Criterion) {
             (0..60).for_each(|_| room.round());
             group.bench_function(BenchmarkId::from_parameter(entities), |b| b.iter(|| room.round()));
             assert_eq!(room.server.report().entities, entities);
+        }
+        group.finish();
+    }
+}
+
+/// The same of 1,000 players, chased by enemies of the standard game, which think beside the tick.
+fn enemies(c: &mut Criterion) {
+    const PLAYERS: u32 = 1_000;
+    for (name, encoding) in
+        [("tick/plain with enemies", Encoding::Plain), ("tick/compact with enemies", Encoding::Compact)]
+    {
+        let mut group = c.benchmark_group(name);
+        group.sample_size(20);
+        for enemies in [0, 500] {
+            let config = Config { enemies, ..Config::default() };
+            let mut room = Room::with_game(PLAYERS, encoding, Box::new(Standard::new(&config)));
+            (0..60).for_each(|_| _ = room.timed_round());
+            group.bench_function(BenchmarkId::from_parameter(enemies), |b| {
+                b.iter_custom(|rounds| (0..rounds).map(|_| room.timed_round()).sum());
+            });
+            assert_eq!(room.server.report().entities, enemies);
         }
         group.finish();
     }

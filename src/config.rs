@@ -5,10 +5,12 @@
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::level::Level;
 use crate::seal::TicketKeys;
 use crate::wire::{Bounds, EXTRAS_BYTES_MAX, Position, SEALED_EXTRA_BYTES, SERVER_IDS_FROM, UDP_PAYLOAD_MAX};
 
@@ -23,6 +25,8 @@ pub const REMEMBERED_MAX: usize = 1_000_000;
 /// How many entities of the server's own stand in the world at the most, so that together with the peers of a view they
 /// are fewer than there may be clusters.
 pub const ENTITIES_MAX: usize = 16_384;
+/// How many enemies the standard game has at the most: each walks in every tick.
+const ENEMIES_MAX: u64 = 10_000;
 
 /// So much may be said in a second at the least: the longest message.
 const MESSAGE_BYTES_MIN: u64 = EXTRAS_BYTES_MAX as u64;
@@ -90,6 +94,10 @@ pub struct Config {
     pub speed_limit: Option<u32>,
     /// The standard game: where players stand who are not remembered. `None`: where their first move says.
     pub spawn: Option<Position>,
+    /// The standard game: the level that is played at first. [`Config::world`] must be its bounds.
+    pub level: Option<Arc<Level>>,
+    /// The standard game: how many enemies chase players: 0 to 10,000.
+    pub enemies: usize,
     /// The client ids that may play, all below [`SERVER_IDS_FROM`].
     pub client_ids: RangeInclusive<u32>,
     /// Whose tickets let one play; then all that a session says is sealed. `None`: everyone may play as any client id, and
@@ -135,6 +143,8 @@ impl Default for Config {
             data: None,
             speed_limit: None,
             spawn: None,
+            level: None,
+            enemies: 0,
             client_ids: 0..=SERVER_IDS_FROM - 1,
             tickets: None,
         }
@@ -142,6 +152,12 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The same in a level: it is played at first, and brings the bounds of the world unless they are given.
+    pub fn in_level(self, level: Arc<Level>) -> Self {
+        let world = if self.world == Bounds::ALL { level.bounds() } else { self.world };
+        Self { world, level: Some(level), ..self }
+    }
+
     /// Says which value is out of bounds, by the name of its flag.
     pub fn check(&self) -> Result<(), ConfigError> {
         within("max-peers", "", self.max_peers as u64, 1..=1_000_000)?;
@@ -165,6 +181,10 @@ impl Config {
         }
         if !self.world.contains(self.world.min) || !self.world.contains(self.world.max) {
             return Err(ConfigError::EmptyRange { flag: "world" });
+        }
+        within("enemies", "", self.enemies as u64, 0..=ENEMIES_MAX)?;
+        if self.level.as_ref().is_some_and(|level| level.bounds() != self.world) {
+            return Err(ConfigError::WorldBesideLevel);
         }
         within("speed-limit", "", self.speed_limit.unwrap_or(1).into(), 1..=1 << 31)?;
         match self.spawn {
@@ -250,6 +270,9 @@ pub enum ConfigError {
         /// Where it is.
         at: Position,
     },
+    /// A world of other bounds than those of its level.
+    #[error("--world is not what --level brings: leave it out")]
+    WorldBesideLevel,
     /// What this system does not have.
     #[error("--{flag} needs Linux")]
     OnlyOnLinux {

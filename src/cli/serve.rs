@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde::Deserialize;
@@ -14,6 +15,7 @@ use super::running::{self, LogFormat};
 use super::tickets;
 use super::values::{ClientIds, Place, Span, World};
 use crate::config::{Config, TickRate, TicketConfig};
+use crate::level::Level;
 use crate::net::{HttpThread, ServeError, TickServer, TicketKeyring};
 
 /// Where the server listens unless told otherwise: on this machine alone.
@@ -78,6 +80,12 @@ pub(super) struct ServeArgs {
     /// Take no more messages from a peer than this, in bytes a second, 1024 to 1000000 [default: 4096]
     #[arg(long, env = "TICKCAST_MESSAGE_BYTES_PER_SECOND", value_name = "BYTES")]
     message_bytes_per_second: Option<u32>,
+    /// Play in the level of this file, a map made with Tiled: its bounds, walls, spawns and exits [default: no level]
+    #[arg(long, env = "TICKCAST_LEVEL", value_name = "FILE")]
+    level: Option<PathBuf>,
+    /// Have so many enemies chase the players, 0 to 10000 [default: 0]
+    #[arg(long, env = "TICKCAST_ENEMIES", value_name = "N")]
+    enemies: Option<usize>,
     /// Let only these client ids play [default: 0-4026531839, all but the server's own]
     #[arg(long, env = "TICKCAST_CLIENT_IDS", value_name = "FIRST-LAST")]
     client_ids: Option<ClientIds>,
@@ -135,7 +143,13 @@ pub(super) fn run(args: ServeArgs) -> Result<(), CommandError> {
         );
     }
     let tickets = key_file.as_deref().map(|path| tickets_of(path, args.ticket_server.clone())).transpose()?;
+    let level = args.level.as_deref().map(Level::load).transpose();
+    let level = level.map_err(|error| format!("--level: {error}"))?;
     let config = Config { tickets, ..config_of(args) };
+    let config = match level {
+        Some(level) => config.in_level(Arc::new(level)),
+        None => config,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let signals = running::signals(json)?;
@@ -224,6 +238,8 @@ impl ServeArgs {
             speed_limit: self.speed_limit.or(file.speed_limit),
             spawn: self.spawn.or(file.spawn),
             message_bytes_per_second: self.message_bytes_per_second.or(file.message_bytes_per_second),
+            level: self.level.or(file.level),
+            enemies: self.enemies.or(file.enemies),
             client_ids: self.client_ids.or(file.client_ids),
             view: self.view.or(file.view),
             checksums: self.checksums.or(file.checksums),
@@ -264,6 +280,8 @@ fn config_of(args: ServeArgs) -> Config {
         data: args.data.or(default.data),
         speed_limit: args.speed_limit.or(default.speed_limit),
         spawn: args.spawn.map(|place| place.0).or(default.spawn),
+        level: None,
+        enemies: args.enemies.unwrap_or(default.enemies),
         client_ids: args.client_ids.map_or(default.client_ids, |ids| ids.0),
         tickets: None,
     }

@@ -9,7 +9,7 @@ mod standard;
 
 pub(crate) use realm::{Effects, Random, Scene};
 pub use realm::{Entity, Realm};
-pub use standard::Standard;
+pub use standard::{ENEMY, Standard};
 
 use crate::wire::{Player, Position};
 use crate::work::Done;

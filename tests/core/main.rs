@@ -6,9 +6,13 @@ mod compact;
 mod crowd;
 mod crowds;
 mod draw;
+mod enemies;
 mod hostile;
 mod joining;
 mod ledger;
+mod levels;
+#[path = "../maps/mod.rs"]
+mod maps;
 mod messages;
 mod moving;
 mod pair;

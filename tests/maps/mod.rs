@@ -1,5 +1,7 @@
 //! Maps for tests: drawn with letters, or generated as large as asked for.
 
+#![allow(dead_code, reason = "not every test that draws maps needs a large one")]
+
 use std::fmt::Write as _;
 
 /// Units along the sides of a tile of a map that is made here.

@@ -1,35 +1,67 @@
-//! The game of the binary: whoever joins stands where it is remembered, or at the spawn if there is one, and moves within
-//! the bounds, no faster than the speed limit if there is one.
+//! The game of the binary: whoever joins stands where it is remembered, or at a spawn if there is one, and moves within
+//! the bounds and the walls of the level, if there is one, no faster than the speed limit, if there is one, and chased by
+//! enemies, if there are any.
+//!
+//! An operator orders `level FILE`, which loads another level, and `level`, which says what is played and what came of the
+//! last order.
 
+mod enemies;
+mod levels;
 mod speed;
 
-use super::{Admission, Game, Joining, Realm, Step, Verdict};
+pub use enemies::ENEMY;
+
+use super::{Admission, Departure, Game, Joining, REFUSED, Realm, Step, Verdict};
 use crate::config::Config;
-use crate::wire::Position;
+use crate::work::Done;
+use enemies::Enemies;
+use levels::Levels;
 use speed::SpeedLimit;
 
 /// See the module.
 #[derive(Debug)]
 pub struct Standard {
     speed_limit: Option<SpeedLimit>,
-    spawn: Option<Position>,
+    levels: Levels,
+    enemies: Enemies,
 }
 
 impl Standard {
     /// The game that `config` describes, which must have been checked.
     pub fn new(config: &Config) -> Self {
-        let speed_limit = config.speed_limit.map(|speed| SpeedLimit::new(speed, config.tick_rate));
-        Self { speed_limit, spawn: config.spawn }
+        Self {
+            speed_limit: config.speed_limit.map(|speed| SpeedLimit::new(speed, config.tick_rate)),
+            levels: Levels::new(config.level.clone(), config.spawn),
+            enemies: Enemies::new(config.enemies),
+        }
+    }
+
+    /// How often enemies have caught a player since it joined.
+    pub fn catches(&self, player: u32) -> u64 {
+        self.enemies.catches(player)
+    }
+
+    /// Another level is played: its bounds, and everyone stands somewhere in it.
+    fn switch(&mut self, realm: &mut Realm<'_>) {
+        let Some(level) = self.levels.level() else { return };
+        realm.set_bounds(level.bounds());
+        let players: Vec<u32> = realm.players().map(|player| player.client_id).collect();
+        for player in players {
+            if let Some(at) = self.levels.appear() {
+                realm.relocate(player, at);
+            }
+        }
+        self.enemies.on_level(realm, &self.levels);
     }
 }
 
 impl Game for Standard {
     fn on_join(&mut self, realm: &mut Realm<'_>, joining: &Joining) -> Admission {
-        let is_remembered = joining.remembered.is_some_and(|player| realm.bounds().contains(player.at));
-        match self.spawn {
-            Some(spawn) if !is_remembered => Admission::Placed(spawn, 0),
-            _ => Admission::Waits,
+        let is_place = |at| realm.bounds().contains(at) && self.levels.is_free(at);
+        if joining.remembered.is_some_and(|player| is_place(player.at)) {
+            return Admission::Waits;
         }
+        self.levels.appear().map_or(Admission::Waits, |spawn| Admission::Placed(spawn, 0))
     }
 
     fn on_move(&mut self, realm: &mut Realm<'_>, step: &Step) -> Verdict {
@@ -39,6 +71,39 @@ impl Game for Standard {
         {
             return Verdict::Correct(from);
         }
-        Verdict::Accept
+        let verdict = self.levels.judge(step);
+        if verdict == Verdict::Accept {
+            self.levels.on_step(realm, step);
+        }
+        verdict
+    }
+
+    fn on_tick(&mut self, realm: &mut Realm<'_>) {
+        let Self { levels, enemies, .. } = self;
+        enemies.on_tick(realm, levels);
+        while let Some(player) = enemies.next_caught() {
+            if let Some(at) = levels.appear() {
+                realm.relocate(player, at);
+            }
+        }
+    }
+
+    fn on_leave(&mut self, _realm: &mut Realm<'_>, player: u32, _why: Departure) {
+        self.enemies.on_leave(player);
+    }
+
+    fn on_done(&mut self, realm: &mut Realm<'_>, done: Done) {
+        let Some(done) = self.enemies.on_done(realm, done) else { return };
+        if let Ok(true) = self.levels.on_done(done) {
+            self.switch(realm);
+        }
+    }
+
+    fn on_order(&mut self, realm: &mut Realm<'_>, order: &str) -> String {
+        match order.trim().split_once(' ') {
+            Some(("level", file)) => self.levels.load(realm, file.trim().into()),
+            None if order.trim() == "level" => self.levels.state(),
+            _ => format!("{REFUSED}unknown order"),
+        }
     }
 }

@@ -1,0 +1,154 @@
+//! Levels: the one that is played, and the one that is loaded meanwhile.
+//!
+//! An exit or an operator's order starts to load a level, beside the tick; everybody plays on. When it is there, all
+//! changes at once, in one tick: bounds, walls, and everyone stands at a spawn. A level that cannot be loaded changes
+//! nothing, and the log says why, as does the next answer to an operator.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::game::{REFUSED, Realm, Step, Verdict};
+use crate::level::{Level, LevelError};
+use crate::wire::{Bounds, Position};
+use crate::work::{Done, Work, WorkId};
+
+/// How long a level may take to load. The largest takes seconds.
+const LOAD_TIME_MAX: Duration = Duration::from_secs(60);
+/// Where there is no level, enemies appear so many units around the spawn at the most.
+const AROUND: i64 = 1_024;
+
+/// What came of loading a level.
+type Loaded = Result<Arc<Level>, LevelError>;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Levels {
+    level: Option<Arc<Level>>,
+    /// Where players appear if there is no level.
+    spawn: Option<Position>,
+    /// How many have appeared: each at the next spawn.
+    appeared: u64,
+    loading: Option<(WorkId, PathBuf)>,
+    /// Why the last level that was asked for is not played.
+    failed: Option<String>,
+}
+
+impl Levels {
+    pub(super) fn new(level: Option<Arc<Level>>, spawn: Option<Position>) -> Self {
+        Self { level, spawn, appeared: 0, loading: None, failed: None }
+    }
+
+    /// The level that is played.
+    pub(super) fn level(&self) -> Option<&Arc<Level>> {
+        self.level.as_ref()
+    }
+
+    /// Where the next player appears, if that is anywhere.
+    pub(super) fn appear(&mut self) -> Option<Position> {
+        let Some(level) = &self.level else { return self.spawn };
+        self.appeared += 1;
+        Some(level.spawn(self.appeared - 1))
+    }
+
+    /// Somewhere that players can come to.
+    pub(super) fn somewhere(&self, realm: &mut Realm<'_>) -> Position {
+        match &self.level {
+            Some(level) => level.somewhere(realm.random()),
+            None => around(realm, self.spawn),
+        }
+    }
+
+    /// Whether one may stand there, as far as the level is concerned.
+    pub(super) fn is_free(&self, at: Position) -> bool {
+        self.level.as_ref().is_none_or(|level| !level.is_wall(at))
+    }
+
+    /// Up to the first wall one goes, and no further. Whoever has not been seen yet appears at a spawn instead of in a wall.
+    pub(super) fn judge(&mut self, step: &Step) -> Verdict {
+        let Some(level) = &self.level else { return Verdict::Accept };
+        match step.from.map(|from| level.first_wall_on(from, step.to)) {
+            Some(Some(wall)) => Verdict::Correct(wall.last_free),
+            None if level.is_wall(step.to) => self.appear().map_or(Verdict::Refuse, Verdict::Correct),
+            _ => Verdict::Accept,
+        }
+    }
+
+    /// Starts to load the level that an exit leads to, if the step leads into one.
+    pub(super) fn on_step(&mut self, realm: &mut Realm<'_>, step: &Step) {
+        let Some(level) = &self.level else { return };
+        let Some(exit) = level.exit_at(step.to) else { return };
+        let was_there = step.from.and_then(|from| level.exit_at(from)).is_some_and(|before| before == exit);
+        if !was_there && self.loading.is_none() {
+            info!(player = step.player, to = %exit.to.display(), "a player goes to another level");
+            let to = exit.to.clone();
+            _ = self.load(realm, to);
+        }
+    }
+
+    /// Starts to load a level, if no other is being loaded, and says what comes of that.
+    pub(super) fn load(&mut self, realm: &mut Realm<'_>, path: PathBuf) -> String {
+        if let Some((_, other)) = &self.loading {
+            return format!("{REFUSED}{} is being loaded", other.display());
+        }
+        let file = path.clone();
+        let work = Work::thread(move |_| -> Loaded { Level::load(&file).map(Arc::new) });
+        match realm.start(None, LOAD_TIME_MAX, work) {
+            Ok(id) => {
+                self.loading = Some((id, path));
+                self.failed = None;
+                self.state()
+            }
+            Err(busy) => format!("{REFUSED}{busy}"),
+        }
+    }
+
+    /// What is played or loaded, or why the last that was asked for is not.
+    pub(super) fn state(&self) -> String {
+        let name = |path: &Path| path.display().to_string();
+        match (&self.loading, &self.failed, &self.level) {
+            (Some((_, path)), _, _) => format!("loading {}", name(path)),
+            (_, Some(why), _) => format!("{REFUSED}{why}"),
+            (_, _, Some(level)) => format!("playing {}", name(level.source())),
+            _ => "no level".to_owned(),
+        }
+    }
+
+    /// What came of work, if it is the level that is being loaded; else it is given back. True: another level is played
+    /// from now on.
+    pub(super) fn on_done(&mut self, done: Done) -> Result<bool, Done> {
+        match &self.loading {
+            Some((id, _)) if *id == done.id => {}
+            _ => return Err(done),
+        }
+        let loaded = done.answer::<Loaded>()?;
+        let Some((_, path)) = self.loading.take() else { return Ok(false) };
+        let why = match loaded {
+            Ok(Ok(level)) => {
+                info!(level = %path.display(), "another level");
+                self.level = Some(level);
+                return Ok(true);
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(failure) => format!("{}: {failure}", path.display()),
+        };
+        warn!(%why, "the level stays as it is");
+        self.failed = Some(why);
+        Ok(false)
+    }
+}
+
+/// Somewhere around a place or, without one, the middle of the world.
+fn around(realm: &mut Realm<'_>, place: Option<Position>) -> Position {
+    let Bounds { min, max } = realm.bounds();
+    let drawn = realm.random();
+    let along = |min: i32, max: i32, middle: Option<i32>, drawn: u32| {
+        let (min, max) = (i64::from(min), i64::from(max));
+        let middle = middle.map_or((min + max) / 2, i64::from);
+        (middle - AROUND + i64::from(drawn) % (2 * AROUND)).clamp(min, max) as i32
+    };
+    let x = along(min.x, max.x, place.map(|place| place.x), drawn as u32);
+    Position { x, y: along(min.y, max.y, place.map(|place| place.y), (drawn >> 32) as u32) }
+}

@@ -1,0 +1,206 @@
+//! Levels of the standard game: walls, spawns, exits, and another level while everybody plays.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tickcast::config::Config;
+use tickcast::level::Level;
+use tickcast::wire::Position;
+use tickcast::work::{Started, Work};
+
+use crate::maps::{TILE, drawn};
+use crate::pair::{Net, at, small};
+
+/// Two rooms, a wall between them, and an exit in a corner.
+const YARD: [&str; 5] = ["#########", "#s..#...#", "#...#...#", "#s.....x#", "#########"];
+const CELLAR: [&str; 4] = ["######", "#.s..#", "#....#", "######"];
+
+/// The middle of a tile.
+pub(crate) fn middle(column: i32, row: i32) -> Position {
+    at(column * TILE + TILE / 2, row * TILE + TILE / 2)
+}
+
+/// A level of a map in memory.
+pub(crate) fn level(rows: &[&str], path: &Path, to: &str) -> Arc<Level> {
+    let map = drawn(rows, to);
+    let mut read = |_: &Path, _: usize| -> io::Result<Vec<u8>> { Ok(map.clone().into_bytes()) };
+    Arc::new(Level::read(path, &mut read).expect("a level"))
+}
+
+/// A few who play in a level.
+pub(crate) fn in_level(level: Arc<Level>) -> Config {
+    small().in_level(level)
+}
+
+/// Does work here and now, as threads would beside the tick, and hands the answers over.
+pub(crate) fn finish(net: &mut Net, works: Vec<Started>) {
+    for Started { id, work, stop } in works {
+        match work {
+            Work::Thread(run) => net.server.finish(id, Ok(run(&stop))),
+            Work::Task(_) => panic!("the standard game computes"),
+        }
+    }
+}
+
+pub(crate) fn started(net: &mut Net) -> Vec<Started> {
+    net.server.take_work().collect()
+}
+
+/// A folder with a cellar and a broken level in it, and a server whose level is a yard there.
+fn yard(to: &str) -> (tempfile::TempDir, Net) {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("cellar.tmx"), drawn(&CELLAR, "yard.tmx")).expect("a file");
+    std::fs::write(folder.path().join("broken.tmx"), "<map").expect("a file");
+    let net = Net::new(in_level(level(&YARD, &folder.path().join("yard.tmx"), to)));
+    (folder, net)
+}
+
+fn place(net: &Net, client_id: u32) -> Position {
+    net.true_at(client_id).expect("it stands somewhere")
+}
+
+fn order_level(net: &mut Net, file: &Path) -> String {
+    net.server.order(&format!("level {}", file.display()))
+}
+
+#[test]
+fn players_appear_at_the_spawns_in_turn() {
+    let (_folder, mut net) = yard("cellar.tmx");
+    let seats = [7, 8, 9].map(|client_id| net.join(client_id));
+    let places = [middle(1, 1), middle(1, 3), middle(1, 1)];
+    assert_eq!([7, 8, 9].map(|client_id| place(&net, client_id)), places);
+    assert_eq!(net.welcome(seats[1]).at, places[1], "and are told so");
+}
+
+#[test]
+fn a_wall_ends_a_move_at_the_last_free_place() {
+    let (_folder, mut net) = yard("cellar.tmx");
+    let seat = net.join(7);
+    let (start, wall) = (middle(1, 1), 4 * TILE);
+    net.move_to(seat, middle(6, 1).x, start.y);
+    net.step();
+    assert_eq!(place(&net, 7), at(wall - 1, start.y));
+    net.move_to(seat, wall - 1, middle(2, 3).y);
+    net.step();
+    net.move_to(seat, middle(6, 3).x, middle(2, 3).y);
+    net.step();
+    assert_eq!(place(&net, 7), middle(6, 3), "the way around is free");
+}
+
+/// Everyone steps aside and back, and the tick is the next: nothing waits.
+fn play_on(net: &mut Net, seats: &[usize], ticks: u64) {
+    let before = net.server.report().totals.ticks;
+    for tick in 0..ticks {
+        let places = net.truth();
+        for seat in seats {
+            let here = place(net, net.seats[*seat].client_id);
+            net.move_to(*seat, here.x + if tick.is_multiple_of(2) { 1 } else { -1 }, here.y);
+        }
+        net.step();
+        let moved = net.truth().iter().zip(&places).all(|(now, then)| now.at != then.at);
+        assert!(moved, "all have moved in tick {tick}");
+        assert_eq!(net.server.report().totals.ticks, before + tick + 1);
+    }
+}
+
+#[test]
+fn while_a_level_loads_all_play_on_and_then_all_changes_in_one_tick() {
+    let (folder, mut net) = yard("cellar.tmx");
+    let seats = [7, 8, 9].map(|client_id| net.join(client_id));
+    play_on(&mut net, &seats, 10);
+    let cellar = folder.path().join("cellar.tmx");
+    assert_eq!(order_level(&mut net, &cellar), format!("loading {}", cellar.display()));
+    let loading = started(&mut net);
+    assert_eq!(loading.len(), 1);
+    play_on(&mut net, &seats, 150);
+    finish(&mut net, loading);
+    assert_eq!(place(&net, 8).y, middle(1, 3).y, "what is loaded is not played before the tick");
+    net.step();
+    for client_id in [7, 8, 9] {
+        assert_eq!(place(&net, client_id), middle(2, 1), "all are there at once");
+        assert!(seats.iter().all(|seat| net.known_at(*seat, client_id) == Some(middle(2, 1))));
+    }
+    assert_eq!(net.server.order("level"), format!("playing {}", cellar.display()));
+    play_on(&mut net, &seats, 10);
+    net.move_to(seats[0], middle(2, 1).x, -1);
+    net.step();
+    assert!(place(&net, 7).y >= 0, "the bounds are the new level's");
+}
+
+#[test]
+fn an_exit_leads_to_its_level_and_asks_for_it_once() {
+    let (_folder, mut net) = yard("cellar.tmx");
+    let seat = net.join(7);
+    let exit = middle(7, 3);
+    for to in [at(middle(1, 1).x, exit.y), exit, at(exit.x + 1, exit.y), exit] {
+        net.move_to(seat, to.x, to.y);
+        net.step();
+    }
+    let loading = started(&mut net);
+    assert_eq!(loading.len(), 1, "while it is loading nothing else is");
+    finish(&mut net, loading);
+    net.step();
+    assert_eq!(place(&net, 7), middle(2, 1));
+}
+
+#[test]
+fn a_level_that_is_none_leaves_the_old_one_and_says_why() {
+    let (folder, mut net) = yard("broken.tmx");
+    let seat = net.join(7);
+    let before = place(&net, 7);
+    for (file, why) in [("broken.tmx", "broken.tmx: "), ("missing.tmx", "cannot read ")] {
+        order_level(&mut net, &folder.path().join(file));
+        let loading = started(&mut net);
+        finish(&mut net, loading);
+        net.step();
+        let answer = net.server.order("level");
+        assert!(answer.starts_with("refused: ") && answer.contains(why) && answer.contains(file), "{answer}");
+        assert_eq!(place(&net, 7), before);
+    }
+    let exit = middle(7, 3);
+    for (to, count) in [(at(before.x, exit.y), 0), (exit, 1), (at(exit.x - 1, exit.y), 0)] {
+        net.move_to(seat, to.x, to.y);
+        net.step();
+        let loading = started(&mut net);
+        assert_eq!(loading.len(), count, "one that stands in an exit asks no more");
+        finish(&mut net, loading);
+    }
+    net.step();
+    assert_eq!(place(&net, 7), at(exit.x - 1, exit.y));
+}
+
+#[test]
+fn orders_that_cannot_be_carried_out_are_refused() {
+    let (folder, mut net) = yard("cellar.tmx");
+    order_level(&mut net, &folder.path().join("cellar.tmx"));
+    let second = order_level(&mut net, &folder.path().join("broken.tmx"));
+    assert!(second.starts_with("refused: ") && second.contains("cellar.tmx is being loaded"), "{second}");
+    for order in ["", "levels", "enemies 7"] {
+        assert!(net.server.order(order).starts_with("refused: "), "{order:?}");
+    }
+}
+
+#[test]
+fn a_level_that_takes_a_minute_is_given_up() {
+    let (folder, mut net) = yard("cellar.tmx");
+    net.join(7);
+    order_level(&mut net, &folder.path().join("cellar.tmx"));
+    let loading = started(&mut net);
+    let before = place(&net, 7);
+    net.pass(std::time::Duration::from_secs(60));
+    net.server.tick(net.now, tickcast::wire::Tick(net.tick_now()));
+    finish(&mut net, loading);
+    let answer = net.server.order("level");
+    assert!(answer.contains("it took too long"), "{answer}");
+    assert_eq!(before, middle(1, 1));
+}
+
+#[test]
+fn a_world_of_other_bounds_than_the_levels_is_refused() {
+    let level = level(&YARD, &PathBuf::from("yard.tmx"), "cellar.tmx");
+    let mut config = in_level(level);
+    config.check().expect("the level brings its bounds");
+    config.world.max.x += 1;
+    assert!(config.check().expect_err("others").to_string().contains("--world"));
+}
