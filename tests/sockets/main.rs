@@ -11,7 +11,10 @@ mod hostile;
 mod http;
 mod impair;
 mod lesson;
+mod levels;
 mod library;
+#[path = "../maps/mod.rs"]
+mod maps;
 mod options;
 #[cfg(unix)]
 mod orders;
