@@ -175,7 +175,7 @@ fn a_crowd_that_makes_ticks_too_long_gets_to_know_the_world_a_few_at_a_time() {
     let mut informed = Vec::new();
     for _ in 0..4 {
         for _ in 0..20 {
-            walk(&mut crowd, &mut draw);
+            walk(&mut crowd, &mut draw, 10);
         }
         let own = crowd.peers.iter().filter(|peer| knows_itself(peer, &crowd)).count();
         assert_eq!(own, 600, "everyone is told of what is around it");
@@ -188,10 +188,24 @@ fn a_crowd_that_makes_ticks_too_long_gets_to_know_the_world_a_few_at_a_time() {
     assert_eq!(crowd.ignorant(0), []);
 }
 
-fn walk(crowd: &mut Crowd, draw: &mut Draw) {
+#[test]
+fn who_waits_holds_nothing_of_what_it_was_told_a_round_of_ticks_before() {
+    let mut draw = Draw::new(6);
+    let mut crowd = Crowd::new(6, 300, None);
+    for id in 0..600 {
+        let at = Position { x: draw.below(90_000) as i32, y: draw.below(90_000) as i32 };
+        crowd.join(id, at, Way::default());
+    }
+    for load in [0, 150, 0] {
+        crowd.load = load;
+        (0..70).for_each(|_| walk(&mut crowd, &mut draw, 300));
+    }
+}
+
+fn walk(crowd: &mut Crowd, draw: &mut Draw, most: i32) {
     for peer in 0..crowd.peers.len() {
         let at = crowd.at(peer);
-        let [x, y] = [(); 2].map(|()| draw.below(21) as i32 - 10);
+        let [x, y] = [(); 2].map(|()| draw.below(2 * most as u64 + 1) as i32 - most);
         crowd.place(peer, Position { x: at.x + x, y: at.y + y });
     }
     crowd.step(0);

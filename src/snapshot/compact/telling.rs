@@ -78,7 +78,7 @@ impl Telling<'_, '_> {
         let checksum = packing.checksum();
         if fits {
             self.put_checksum(checksum);
-            self.told.note_home();
+            self.told.note_wait();
         }
         fits
     }

@@ -55,6 +55,8 @@ pub struct Told {
     waiting_since: Option<u8>,
     /// When it was told of its home while it waited.
     told_home: Ages,
+    /// When it was told of nothing else, and its records have these ticks not yet.
+    waited: Ages,
     pub(super) records: Box<Records>,
 }
 
@@ -78,6 +80,7 @@ impl Told {
             is_waiting: false,
             waiting_since: None,
             told_home: Ages::NONE,
+            waited: Ages::NONE,
             records: Box::new(Records::new()),
         }
     }
@@ -137,6 +140,7 @@ impl Told {
         self.covers = self.covers.later(ticks);
         self.followed = self.followed.later(ticks);
         self.told_home = self.told_home.later(ticks);
+        self.waited = self.waited.later(ticks);
         if let Some(age) = (self.buried_in & self.arrived).iter().next() {
             self.buried = self.buried.max(buried(age));
         }
@@ -209,6 +213,12 @@ impl Told {
         self.told_home |= Ages(1);
     }
 
+    /// This snapshot tells of its home and of nothing else.
+    pub(super) fn note_wait(&mut self) {
+        self.note_home();
+        self.waited |= Ages(1);
+    }
+
     /// This snapshot tells of just what the lead is told.
     pub(super) fn follow(&mut self) {
         self.followed |= Ages(1);
@@ -224,6 +234,7 @@ impl Told {
             self.absorb(lead);
         }
         self.records.begin(self.now, seats);
+        self.records.turns.forget(self.now, std::mem::take(&mut self.waited));
         for age in (self.lost & !grid.all()).iter() {
             if let Some(place) = grid.place_at(age) {
                 self.records.turns.lose(Tick(self.now.0 - age), place);

@@ -206,6 +206,11 @@ impl Turns {
         self.visits[index(now)] = Visit::NONE;
     }
 
+    /// Nothing was told in turn in the ticks of these ages: what is noted there is of [`AGES`] ticks before.
+    pub(super) fn forget(&mut self, now: Tick, ages: Ages) {
+        ages.iter().for_each(|age| self.visits[index(Tick(now.0 - age))] = Visit::NONE);
+    }
+
     /// Whether the visit so many ticks before `now` told of the cluster.
     #[inline(always)]
     pub(super) fn has_told(&self, cluster: u16, now: Tick, age: u64) -> bool {
