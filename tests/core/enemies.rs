@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use tickcast::config::Config;
 use tickcast::game::{Admission, Departure, ENEMY, Game, Joining, Realm, Standard, Step, Verdict};
 use tickcast::level::Level;
+use tickcast::mail::Delivery;
 use tickcast::wire::{Player, kind_of};
 use tickcast::work::Done;
 
@@ -111,6 +112,12 @@ impl Game for Shared {
         self.game().on_move(realm, step)
     }
 
+    /// The number of an enemy, which is sent off.
+    fn on_message(&mut self, realm: &mut Realm<'_>, _player: u32, message: &[u8]) {
+        let enemy = u32::from_le_bytes(message.try_into().expect("a number"));
+        assert!(self.game().send_off(realm, enemy) == realm.entity(enemy).is_some());
+    }
+
     fn on_tick(&mut self, realm: &mut Realm<'_>) {
         self.game().on_tick(realm);
     }
@@ -148,6 +155,31 @@ fn who_stands_still_is_caught_counted_and_starts_anew() {
     net.leave(seat);
     net.step();
     assert_eq!(catches(), 0, "whoever has gone is not counted");
+}
+
+#[test]
+fn one_that_is_sent_off_goes_on_from_somewhere_else() {
+    let config = with_enemies(1);
+    let game = Arc::new(Mutex::new(Standard::new(&config)));
+    assert!(game.lock().expect("nobody panics with it").level().is_some());
+    let mut net = Net::with_game(config, Box::new(Shared(game)));
+    let seat = net.join(7);
+    let to = middle(1, 1);
+    let mut farthest = 0;
+    for round in 0..20 {
+        net.move_to(seat, to.x, to.y);
+        step(&mut net);
+        let before = enemies(&net, seat)[0];
+        let enemy = before.client_id + round % 2;
+        let said = net.seats[seat].client.send(Delivery::Reliable, &enemy.to_le_bytes());
+        said.expect("there is room");
+        net.move_to(seat, to.x, to.y);
+        step(&mut net);
+        let jumped = enemies(&net, seat)[0].at.distance_squared(before.at).isqrt();
+        assert!(round % 2 == 0 || jumped < 10, "there is no such enemy, and it walks on");
+        farthest = farthest.max(jumped);
+    }
+    assert!(farthest > 64, "four tiles are farther than it walks in a tick: {farthest}");
 }
 
 #[test]

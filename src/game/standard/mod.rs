@@ -11,8 +11,11 @@ mod speed;
 
 pub use enemies::ENEMY;
 
+use std::sync::Arc;
+
 use super::{Admission, Departure, Game, Joining, REFUSED, Realm, Step, Verdict};
 use crate::config::Config;
+use crate::level::Level;
 use crate::work::Done;
 use enemies::Enemies;
 use levels::Levels;
@@ -39,6 +42,16 @@ impl Standard {
     /// How often enemies have caught a player since it joined.
     pub fn catches(&self, player: u32) -> u64 {
         self.enemies.catches(player)
+    }
+
+    /// The level that is played, if there is one.
+    pub fn level(&self) -> Option<&Arc<Level>> {
+        self.levels.level()
+    }
+
+    /// Sends an enemy off: it goes on from somewhere else. False if it is none of these.
+    pub fn send_off(&mut self, realm: &mut Realm<'_>, enemy: u32) -> bool {
+        self.enemies.send_off(realm, &self.levels, enemy)
     }
 
     /// Another level is played: its bounds, and everyone stands somewhere in it.

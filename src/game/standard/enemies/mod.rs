@@ -69,6 +69,15 @@ struct Enemy {
     target: Option<u32>,
 }
 
+impl Enemy {
+    /// Somewhere, with no plan.
+    fn begin_anew(&mut self, realm: &mut Realm<'_>, levels: &Levels) {
+        let at = levels.somewhere(realm);
+        realm.place(self.id, at, 0);
+        (self.walk, self.target) = (Walk::new(at, Vec::new()), None);
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Catches {
     count: u64,
@@ -123,11 +132,13 @@ impl Enemies {
     pub(super) fn on_level(&mut self, realm: &mut Realm<'_>, levels: &Levels) {
         (self.thinking, self.next_thought) = (None, realm.tick());
         self.plans.clear();
-        for enemy in &mut self.all {
-            let at = levels.somewhere(realm);
-            realm.place(enemy.id, at, 0);
-            (enemy.walk, enemy.target) = (Walk::new(at, Vec::new()), None);
-        }
+        self.all.iter_mut().for_each(|enemy| enemy.begin_anew(realm, levels));
+    }
+
+    /// One is elsewhere, and goes on from there. False if there is none with that id.
+    pub(super) fn send_off(&mut self, realm: &mut Realm<'_>, levels: &Levels, id: u32) -> bool {
+        let found = self.all.iter_mut().find(|enemy| enemy.id == id);
+        found.map(|enemy| enemy.begin_anew(realm, levels)).is_some()
     }
 
     /// A player has gone, and so has the count of its catches.
