@@ -1,0 +1,76 @@
+//! Pythonville, a town to play in: `cargo run --example pythonville` in a terminal.
+//!
+//! It starts a server of its own, with bots and monsters; `--server ADDR` joins one that somebody else has started so. The
+//! lesson that the project began from, about async programming, has five examples, and each is a part of this:
+//!
+//! | the lesson's example | where |
+//! |---|---|
+//! | player and enemies move at the same time | `seat.rs`, `crowd.rs`: loops that wait for whatever comes first |
+//! | levels load while the game goes on | `player.rs`, `hall.rs`: maps are read beside the tick |
+//! | profiles and leaderboards are fetched side by side | the standard game's, see `hall.rs`; `rules/leaders.rs` is of the evening |
+//! | an AI that thinks for seconds | `hall.rs`: monsters' paths are thought out beside the tick |
+//! | Pythonville: monsters attack and players trade | `rules/`: each in its tick, nobody waits for another |
+
+mod app;
+mod bot;
+mod crowd;
+mod hall;
+mod player;
+mod rules;
+mod screen;
+mod seat;
+mod terminal;
+mod town;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+const USAGE: &str = "it takes --server ADDR, --map FILE, --bots N, --monsters N, --client-id N and --seed N";
+
+/// What is to be played.
+#[derive(Clone, Debug)]
+struct Plan {
+    /// `None`: on a server of its own.
+    server: Option<SocketAddr>,
+    map: PathBuf,
+    bots: u32,
+    monsters: usize,
+    client_id: u32,
+    seed: u64,
+}
+
+impl Plan {
+    fn read(args: &[String]) -> Result<Self, Box<dyn Error>> {
+        let map = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/maps/yard.tmx"));
+        let mut plan = Self { server: None, map, bots: 6, monsters: 4, client_id: 1_000, seed: 1 };
+        for pair in args.chunks(2) {
+            match pair {
+                [flag, value] if flag == "--server" => (plan.server, plan.bots) = (Some(value.parse()?), 0),
+                [flag, value] if flag == "--map" => plan.map = value.into(),
+                [flag, value] if flag == "--bots" => plan.bots = value.parse()?,
+                [flag, value] if flag == "--monsters" => plan.monsters = value.parse()?,
+                [flag, value] if flag == "--client-id" => plan.client_id = value.parse()?,
+                [flag, value] if flag == "--seed" => plan.seed = value.parse()?,
+                _ => return Err(USAGE.into()),
+            }
+        }
+        Ok(plan)
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let plan = Plan::read(&args)?;
+    let hall = plan.server.is_none().then(|| hall::open(&plan)).transpose()?;
+    let server = plan.server.or(hall.as_ref().map(|hall| hall.local_addr())).ok_or(USAGE)?;
+    for bot in 1..=plan.bots {
+        tokio::spawn(crowd::play(server, bot, plan.seed ^ u64::from(bot) << 32));
+    }
+    seat::play(server, plan.client_id, plan.seed).await?;
+    if let Some(hall) = hall {
+        hall.run_until(std::future::ready(())).await?;
+    }
+    Ok(())
+}

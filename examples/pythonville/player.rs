@@ -1,0 +1,180 @@
+//! A player at its end of a socket, whoever decides what it does.
+//!
+//! Lesson, levels that load while the game goes on: when the town says that all are on another map, that is read on a
+//! thread of its own; until it is there, datagrams come and go as before.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tickcast::client::{Client, ClientConfig, Event, Phase};
+use tickcast::level::{Level, LevelError};
+use tickcast::mail::Delivery;
+use tickcast::secret::Secret;
+use tickcast::wire::{Position, Welcome, kind_of};
+use tokio::net::UdpSocket;
+use tokio::sync::oneshot;
+
+use crate::app::Stride;
+use crate::rules::words::{News, Wish};
+use crate::screen::Being;
+use crate::town::{About, Town};
+
+/// Larger than any datagram of a server with its defaults.
+const BUFFER_BYTES: usize = 2_048;
+
+/// Speaks with the server for a player.
+///
+/// - When something comes in: [`Player::hear`], which waits for it.
+/// - Ten times a second or more: [`Player::speak`].
+/// - To do something: [`Player::stride`], [`Player::wish`]; it is said with what is spoken next.
+#[derive(Debug)]
+pub(crate) struct Player {
+    socket: UdpSocket,
+    client: Client,
+    buffer: Vec<u8>,
+    /// Where it stands, as far as it knows.
+    pub(crate) at: Option<Position>,
+    pub(crate) level: Option<Arc<Level>>,
+    loading: Option<oneshot::Receiver<Result<Level, LevelError>>>,
+    /// The name of the map that is loaded, or is being loaded.
+    on_map: Option<String>,
+}
+
+impl Player {
+    pub(crate) async fn join(server: SocketAddr, client_id: u32, seed: u64) -> std::io::Result<Self> {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
+        socket.connect(server).await?;
+        let client = Client::new(ClientConfig::new(client_id), &Secret::from_seed(seed), now());
+        let buffer = vec![0; BUFFER_BYTES];
+        Ok(Self { socket, client, buffer, at: None, level: None, loading: None, on_map: None })
+    }
+
+    /// Waits for a datagram, and takes in what it brings.
+    pub(crate) async fn hear(&mut self, town: &mut Town) {
+        // An error is the answer to something sent: nobody listens there yet, or any more. The client tries again.
+        let Ok(length) = self.socket.recv(&mut self.buffer).await else {
+            return tokio::task::yield_now().await;
+        };
+        if let Some(Event::Welcomed(welcome)) = self.client.receive(now(), &self.buffer[..length]) {
+            self.on_welcome(&welcome);
+        }
+        if let Some(at) = self.client.take_correction() {
+            self.at = Some(at);
+        }
+        while let Some(message) = self.client.take_message() {
+            // What is no news of ours is the standard game's.
+            if let Some(news) = News::read(&message) {
+                town.on_news(news);
+            }
+        }
+        while self.client.take_lost().is_some() {
+            town.note(About::Town, "something that you said may not have been heard");
+        }
+    }
+
+    fn on_welcome(&mut self, welcome: &Welcome) {
+        if welcome.is_placed() {
+            self.at = Some(welcome.at);
+        }
+        if !welcome.is_resumed() {
+            self.wish(&Wish::News);
+        }
+    }
+
+    /// Says where the player is, and all that waits to be said.
+    pub(crate) fn speak(&mut self, town: &Town) {
+        self.change_level(town);
+        let mut bytes = Vec::new();
+        if !self.client.poll(now(), &mut bytes)
+            && let Some(at) = self.at
+        {
+            self.client.move_to(at, 0, &mut bytes);
+        }
+        // What is lost here is said again, as if it had been lost on its way.
+        let _sent = self.socket.try_send(&bytes);
+    }
+
+    /// A step to the tile beside, unless there is a wall.
+    pub(crate) fn stride(&mut self, stride: Stride) {
+        let (Some(level), Some(at)) = (&self.level, self.at) else { return };
+        let grid = level.grid();
+        let to = grid.tile_at(at).and_then(|tile| {
+            let column = tile.column.checked_add_signed(stride.dx)?;
+            grid.tile(column, tile.row.checked_add_signed(stride.dy)?)
+        });
+        if let Some(tile) = to.filter(|tile| !level.is_wall_tile(*tile)) {
+            self.at = Some(grid.centre(tile));
+        }
+    }
+
+    /// Asks the town for something; false if too much waits already.
+    pub(crate) fn wish(&mut self, wish: &Wish) -> bool {
+        self.client.send(Delivery::Reliable, &wish.bytes()).is_ok()
+    }
+
+    /// Tells the server that the player goes.
+    pub(crate) fn leave(&mut self) {
+        let mut bytes = Vec::new();
+        if self.client.leave(&mut bytes) {
+            let _sent = self.socket.try_send(&bytes);
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.client.phase()
+    }
+
+    /// All others that it knows of.
+    pub(crate) fn beings(&self, me: u32) -> Vec<Being> {
+        let others = self.client.world().players().filter(|known| known.player.client_id != me);
+        others
+            .map(|known| {
+                let id = known.player.client_id;
+                Being { id, kind: kind_of(id), at: known.player.at }
+            })
+            .collect()
+    }
+
+    fn change_level(&mut self, town: &Town) {
+        if self.on_map != town.level {
+            self.on_map = town.level.clone();
+            self.loading = self.on_map.as_deref().and_then(map_file).map(load);
+        }
+        let loaded = self.loading.as_mut().and_then(|loading| loading.try_recv().ok());
+        if let Some(Ok(level)) = loaded {
+            self.at = self.at.or(Some(level.spawn(0)));
+            self.level = Some(Arc::new(level));
+        }
+    }
+}
+
+/// The others who play, the nearest first.
+pub(crate) fn people_near(at: Position, beings: &[Being]) -> Vec<u32> {
+    let mut people: Vec<&Being> = beings.iter().filter(|being| being.kind == 0).collect();
+    people.sort_by_key(|being| (at.distance_squared(being.at), being.id));
+    people.iter().map(|being| being.id).collect()
+}
+
+/// A map of ours. A server may say any name: what is no plain name of a map leads nowhere.
+fn map_file(name: &str) -> Option<PathBuf> {
+    let maps = Path::new(env!("CARGO_MANIFEST_DIR")).join("maps");
+    let is_plain =
+        name.ends_with(".tmx") && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    is_plain.then(|| maps.join(name))
+}
+
+/// Reads a map on a thread of its own.
+fn load(file: PathBuf) -> oneshot::Receiver<Result<Level, LevelError>> {
+    let (done, loading) = oneshot::channel();
+    tokio::task::spawn_blocking(move || {
+        let _nobody_waits = done.send(Level::load(&file));
+    });
+    loading
+}
+
+#[expect(clippy::disallowed_methods, reason = "the edge, where time comes in")]
+fn now() -> Instant {
+    Instant::now()
+}

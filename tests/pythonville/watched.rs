@@ -1,0 +1,149 @@
+//! The game, with somebody who looks at it before and after every hook.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tickcast::Config;
+use tickcast::game::{Admission, Departure, Game, Joining, Realm, Standard, Step, Verdict};
+use tickcast::work::Done;
+
+use crate::rules::Pythonville;
+use crate::rules::items::{Item, Pocket};
+use crate::rules::trade::Offer;
+use crate::rules::words::Wish;
+
+/// What everyone has and is offered; what is wrong.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    game: Pythonville,
+    /// How many of each thing there were at first.
+    counts: [u32; Item::ALL.len()],
+    pockets: HashMap<u32, Pocket>,
+    /// By client: the last number that it was heard to say, and how many were left out.
+    heard: HashMap<u32, (u32, u64)>,
+    pub(crate) trades: u64,
+    pub(crate) checked: u64,
+    /// The first thing that should have been true and was not.
+    pub(crate) broken: Option<String>,
+}
+
+/// A game that can be looked at while a server has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared(Arc<Mutex<Watched>>);
+
+impl Shared {
+    pub(crate) fn new(config: &Config) -> Self {
+        let game = Pythonville::on(Standard::new(config));
+        let counts = Item::ALL.map(|item| game.trades().count(item));
+        let pockets = HashMap::new();
+        let watched =
+            Watched { game, counts, pockets, heard: HashMap::new(), trades: 0, checked: 0, broken: None };
+        Self(Arc::new(Mutex::new(watched)))
+    }
+
+    pub(crate) fn look(&self) -> MutexGuard<'_, Watched> {
+        self.0.lock().expect("nobody panics with it")
+    }
+}
+
+impl Watched {
+    pub(crate) fn pocket(&self, player: u32) -> Pocket {
+        self.game.trades().pocket(player)
+    }
+
+    pub(crate) fn health(&self, player: u32) -> u8 {
+        self.game.health(player)
+    }
+
+    pub(crate) fn offers(&self, player: u32) -> Vec<Offer> {
+        self.game.trades().offers().iter().filter(|offer| offer.is_of(player)).copied().collect()
+    }
+
+    /// Nothing is made or lost, and what has changed hands did so both ways.
+    fn check(&mut self, players: &[u32]) {
+        self.checked += 1;
+        let counts = Item::ALL.map(|item| self.game.trades().count(item));
+        if counts != self.counts {
+            self.complain(format!("there were {:?} things, and are {counts:?}", self.counts));
+        }
+        let mut changed = Vec::new();
+        for player in players {
+            let now = self.pocket(*player);
+            // Whoever is seen for the first time has just been given what it has.
+            if let Some(before) = self.pockets.insert(*player, now).filter(|before| *before != now) {
+                changed.push((before, now));
+            }
+        }
+        match changed[..] {
+            [] => {}
+            [one, other] if is_trade(one, other) => self.trades += 1,
+            _ => self.complain(format!("half a trade: {changed:?}")),
+        }
+    }
+
+    /// By client: the last number that it was heard to say, and how many were left out before.
+    pub(crate) fn heard(&self, player: u32) -> Option<(u32, u64)> {
+        self.heard.get(&player).copied()
+    }
+
+    /// What a client says is a number, one more each time; its upper half is the start of the client.
+    fn hear(&mut self, player: u32, message: &[u8]) {
+        let Some(Wish::Say(text)) = Wish::read(message) else { return };
+        let number: u32 = text.parse().unwrap_or(0);
+        let (last, missing) = self.heard(player).unwrap_or((0, 0));
+        if number <= last {
+            self.complain(format!("{player} is heard to say {number} after {last}"));
+        }
+        let expected = if number >> 16 == last >> 16 { last + 1 } else { (number >> 16 << 16) + 1 };
+        self.heard.insert(player, (number, missing + u64::from(number.saturating_sub(expected))));
+    }
+
+    fn complain(&mut self, what: String) {
+        self.broken.get_or_insert(what);
+    }
+}
+
+/// Whether one gave what the other got, one thing for one.
+fn is_trade(one: (Pocket, Pocket), other: (Pocket, Pocket)) -> bool {
+    let got = |(before, after): (Pocket, Pocket)| {
+        std::array::from_fn::<i32, { Item::ALL.len() }, _>(|item| {
+            i32::from(after.0[item]) - i32::from(before.0[item])
+        })
+    };
+    let (one, other) = (got(one), got(other));
+    one.map(|count| -count) == other && one.iter().map(|count| count.abs()).sum::<i32>() == 2
+}
+
+impl Game for Shared {
+    fn on_join(&mut self, realm: &mut Realm<'_>, joining: &Joining) -> Admission {
+        self.look().game.on_join(realm, joining)
+    }
+
+    fn on_move(&mut self, realm: &mut Realm<'_>, step: &Step) -> Verdict {
+        self.look().game.on_move(realm, step)
+    }
+
+    fn on_message(&mut self, realm: &mut Realm<'_>, player: u32, message: &[u8]) {
+        let players: Vec<u32> = realm.players().map(|player| player.client_id).collect();
+        let mut watched = self.look();
+        watched.check(&players);
+        watched.hear(player, message);
+        watched.game.on_message(realm, player, message);
+        watched.check(&players);
+    }
+
+    fn on_tick(&mut self, realm: &mut Realm<'_>) {
+        let players: Vec<u32> = realm.players().map(|player| player.client_id).collect();
+        let mut watched = self.look();
+        watched.game.on_tick(realm);
+        watched.check(&players);
+    }
+
+    fn on_leave(&mut self, realm: &mut Realm<'_>, player: u32, why: Departure) {
+        self.look().game.on_leave(realm, player, why);
+    }
+
+    fn on_done(&mut self, realm: &mut Realm<'_>, done: Done) {
+        self.look().game.on_done(realm, done);
+    }
+}
