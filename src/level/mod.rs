@@ -14,6 +14,9 @@
 mod files;
 mod grid;
 mod ground;
+#[cfg(test)]
+#[path = "../../tests/maps/mod.rs"]
+pub(crate) mod maps;
 mod tally;
 #[cfg(test)]
 mod tests;

@@ -7,10 +7,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::secret::Secret;
 
-#[path = "../../tests/maps/mod.rs"]
-mod maps;
-
-use maps::{TILE, drawn, tmx};
+use super::maps::{TILE, drawn, tmx};
 
 const PATH: &str = "maps/test.tmx";
 

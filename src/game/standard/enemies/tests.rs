@@ -5,13 +5,9 @@ use std::sync::Arc;
 
 use super::think::*;
 use crate::level::Level;
+use crate::level::maps::{TILE, drawn};
 use crate::secret::Secret;
 use crate::wire::{Player, Position};
-
-#[path = "../../../../tests/maps/mod.rs"]
-mod maps;
-
-use maps::{TILE, drawn};
 
 fn level(rows: &[&str]) -> Level {
     let map = drawn(rows, "").into_bytes();
