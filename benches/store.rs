@@ -78,7 +78,7 @@ fn hand_over(c: &mut Criterion) {
 /// What the writer does with it: the time until it is on disk, and the time that its thread is on a core.
 fn commit(c: &mut Criterion) {
     let dir = tempfile::tempdir().expect("a directory");
-    let (mut store, _) = Store::open(dir.path()).expect("a new store");
+    let (mut store, _) = Store::open(dir.path(), 1).expect("a new store");
     let mut room = Room::new();
     let mut group = c.benchmark_group("store");
     group.sample_size(20).throughput(Throughput::Elements(PLAYERS.into()));

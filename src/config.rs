@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::level::Level;
+use crate::profiles::Service;
 use crate::seal::TicketKeys;
 use crate::wire::{Bounds, EXTRAS_BYTES_MAX, Position, SEALED_EXTRA_BYTES, SERVER_IDS_FROM, UDP_PAYLOAD_MAX};
 
@@ -92,6 +93,9 @@ pub struct Config {
     /// The standard game: how far a player may move in a second, in units: 1 to 2^31. A move farther than its time allows is
     /// corrected. What a player has not walked is its own for a second. `None`: players are believed.
     pub speed_limit: Option<u32>,
+    /// The standard game: the service that is asked for profiles and leaderboards, and that scores are reported to. `None`:
+    /// the server keeps them itself, with [`Config::data`] beyond its end.
+    pub service: Option<Service>,
     /// The standard game: where players stand who are not remembered. `None`: where their first move says.
     pub spawn: Option<Position>,
     /// The standard game: the level that is played at first. [`Config::world`] must be its bounds.
@@ -142,6 +146,7 @@ impl Default for Config {
             open: false,
             data: None,
             speed_limit: None,
+            service: None,
             spawn: None,
             level: None,
             enemies: 0,

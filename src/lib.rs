@@ -3,6 +3,7 @@
 //! [`TickServer`] runs a server on a socket of yours; look at its positions and counters while it runs. For a
 //! server without sockets and clock, see [`server::Server`]; for a client without them, [`client::Client`].
 
+mod away;
 pub mod cli;
 pub mod client;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod machine;
 pub mod mail;
 pub mod net;
 pub mod path;
+pub mod profiles;
 pub mod seal;
 pub mod secret;
 pub mod server;

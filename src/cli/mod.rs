@@ -40,7 +40,7 @@ struct WithCommand {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Join, make one move, print what the server then says, and leave
     Send(send::SendArgs),
     /// Play with many clients, and say what they saw
@@ -69,7 +69,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let result = match self.command {
             None => serve::run(self.serve),
-            Some(Command::Serve(args)) => serve::run(args),
+            Some(Command::Serve(args)) => serve::run(*args),
             Some(Command::Send(args)) => send::run(args),
             Some(Command::Bots(args)) => bots::run(args),
             Some(Command::Capacity(args)) => capacity::run(args),

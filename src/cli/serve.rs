@@ -17,6 +17,7 @@ use super::values::{ClientIds, Place, Span, World};
 use crate::config::{Config, TickRate, TicketConfig};
 use crate::level::Level;
 use crate::net::{HttpThread, ServeError, TickServer, TicketKeyring};
+use crate::profiles::{Service, ServiceConfig, ServiceError, ServiceUrl};
 
 /// Where the server listens unless told otherwise: on this machine alone.
 const BIND: &str = "127.0.0.1:12345";
@@ -74,6 +75,16 @@ pub(super) struct ServeArgs {
     /// own for a second [default: players are believed]
     #[arg(long, env = "TICKCAST_SPEED_LIMIT", value_name = "UNITS_PER_SECOND")]
     speed_limit: Option<u32>,
+    /// Ask here for the profile of each player, under its client id: http or https (see docs/PROFILES.md) [default: the
+    /// server keeps names and what players do]
+    #[arg(long, env = "TICKCAST_PROFILES_URL", value_name = "URL", hide_env_values = true)]
+    profiles_url: Option<ServiceUrl>,
+    /// Ask here for the leaderboard, and report scores here, http or https [default: the server keeps a leaderboard]
+    #[arg(long, env = "TICKCAST_LEADERBOARD_URL", value_name = "URL", hide_env_values = true)]
+    leaderboard_url: Option<ServiceUrl>,
+    /// How long one attempt to ask them may take, 100ms to 60s [default: 5s]
+    #[arg(long, env = "TICKCAST_SERVICE_TIMEOUT", value_name = "TIME")]
+    service_timeout: Option<Span>,
     /// Where players stand who are not remembered [default: where their first move says]
     #[arg(long, env = "TICKCAST_SPAWN", value_name = "X,Y", allow_hyphen_values = true)]
     spawn: Option<Place>,
@@ -143,9 +154,10 @@ pub(super) fn run(args: ServeArgs) -> Result<(), CommandError> {
         );
     }
     let tickets = key_file.as_deref().map(|path| tickets_of(path, args.ticket_server.clone())).transpose()?;
+    let service = service_of(&args)?;
     let level = args.level.as_deref().map(Level::load).transpose();
     let level = level.map_err(|error| format!("--level: {error}"))?;
-    let config = Config { tickets, ..config_of(args) };
+    let config = Config { tickets, service, ..config_of(args) };
     let config = match level {
         Some(level) => config.in_level(Arc::new(level)),
         None => config,
@@ -171,6 +183,24 @@ pub(super) fn run(args: ServeArgs) -> Result<(), CommandError> {
         };
         info!(ticks = status.report.totals.ticks, peers = status.report.peers, "stopped");
         Ok(())
+    })
+}
+
+/// The service, if there is one to ask. An https address takes reading the certificates of the system.
+fn service_of(args: &ServeArgs) -> Result<Option<Service>, CommandError> {
+    let default = ServiceConfig::default();
+    let config = ServiceConfig {
+        profiles: args.profiles_url.clone(),
+        leaderboard: args.leaderboard_url.clone(),
+        timeout: args.service_timeout.map_or(default.timeout, |span| span.0),
+    };
+    let has_any = config.profiles.is_some() || config.leaderboard.is_some();
+    if !has_any && args.service_timeout.is_some() {
+        return Err("--service-timeout says how long to wait for --profiles-url or --leaderboard-url".into());
+    }
+    has_any.then(|| Service::new(config)).transpose().map_err(|error| match error {
+        ServiceError::Timeout { .. } => format!("--service-timeout {error}").into(),
+        ServiceError::Client(_) => error.to_string().into(),
     })
 }
 
@@ -236,6 +266,9 @@ impl ServeArgs {
             datagram_bytes: self.datagram_bytes.or(file.datagram_bytes),
             moves_per_second: self.moves_per_second.or(file.moves_per_second),
             speed_limit: self.speed_limit.or(file.speed_limit),
+            profiles_url: self.profiles_url.or(file.profiles_url),
+            leaderboard_url: self.leaderboard_url.or(file.leaderboard_url),
+            service_timeout: self.service_timeout.or(file.service_timeout),
             spawn: self.spawn.or(file.spawn),
             message_bytes_per_second: self.message_bytes_per_second.or(file.message_bytes_per_second),
             level: self.level.or(file.level),
@@ -279,6 +312,7 @@ fn config_of(args: ServeArgs) -> Config {
         open: args.open.unwrap_or(default.open),
         data: args.data.or(default.data),
         speed_limit: args.speed_limit.or(default.speed_limit),
+        service: None,
         spawn: args.spawn.map(|place| place.0).or(default.spawn),
         level: None,
         enemies: args.enemies.unwrap_or(default.enemies),

@@ -9,8 +9,9 @@ mod standard;
 
 pub(crate) use realm::{Effects, Random, Scene};
 pub use realm::{Entity, Realm};
-pub use standard::{ENEMY, Standard};
+pub use standard::{ENEMY, Standard, words};
 
+use crate::profiles::Profile;
 use crate::wire::{Player, Position};
 use crate::work::Done;
 use crate::world::PlayerSlot;
@@ -64,6 +65,15 @@ pub trait Game: Send {
     fn on_order(&mut self, realm: &mut Realm<'_>, order: &str) -> String {
         format!("{REFUSED}unknown order")
     }
+
+    /// What a store remembers of players, those who left longest ago first; once, before anyone joins. What players do is
+    /// added up under the number `run` as long as there is this store.
+    fn on_recall(&mut self, realm: &mut Realm<'_>, profiles: Vec<Profile>, run: u64) {}
+
+    /// A store asks, between ticks and some times a second, what is to be remembered: add to `profiles`, which is empty and
+    /// has room after the first times, what has changed since. When `is_last`, the server is about to stop, and asks until
+    /// nothing is left.
+    fn keep(&mut self, realm: &mut Realm<'_>, is_last: bool, profiles: &mut Vec<Profile>) {}
 }
 
 /// Who asks to play.

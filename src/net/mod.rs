@@ -296,8 +296,9 @@ impl Drop for TickServer {
 /// The store, if there is to be one; the server then remembers the players in it.
 fn open_store(server: &mut Server) -> Result<Option<Store>, StoreError> {
     let Some(dir) = server.config().data.clone() else { return Ok(None) };
-    let (store, players) = Store::open(&dir)?;
-    server.remember(players);
+    let (store, remembered) = Store::open(&dir, server.epoch())?;
+    server.remember(remembered.players);
+    server.remember_profiles(remembered.profiles, remembered.id);
     Ok(Some(store))
 }
 

@@ -27,6 +27,7 @@ use crate::config::{Config, ConfigError, REMEMBERED_MAX};
 use crate::game::{Departure, Game, Standard};
 use crate::gate::{Command, DropReason, Gate, PeerKey};
 use crate::mail::Office;
+use crate::profiles::Profile;
 use crate::secret::Secret;
 use crate::snapshot::{CompactSnapshots, PlainSnapshots};
 use crate::wire::{self, Closed, ClosedReason, Encoding, FromServer, Player, SnapshotHeader, Tick};
@@ -278,12 +279,22 @@ impl Server {
         memory.fill(players);
     }
 
+    /// The game knows what is remembered of players, those who left longest ago first; what they do is added up under `run`.
+    /// Call it with [`Server::remember`], before anyone plays.
+    pub fn remember_profiles(&mut self, profiles: Vec<Profile>, run: u64) {
+        self.tell_of_profiles(profiles, run);
+    }
+
     /// What has changed of the players since the last time, or as much of it as is told at once. Nothing unless
     /// [`Server::remember`] was called. Takes nothing from the heap once `changes` has grown.
     pub fn take_changes(&mut self, changes: &mut Changes) {
         changes.clear();
         if let Some(memory) = &mut self.memory {
             memory.take(&self.world, changes);
+            self.ask_for_profiles(&mut changes.profiles);
+            if !changes.profiles.is_empty() {
+                changes.since.get_or_insert(self.now);
+            }
         }
     }
 

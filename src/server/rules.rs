@@ -9,6 +9,7 @@ use tracing::error;
 use super::Server;
 use super::admission::No;
 use crate::game::{Admission, Departure, Effects, Game, Joining, Random, Realm, Scene};
+use crate::profiles::Profile;
 use crate::secret::Secret;
 use crate::wire::{Encoding, Position, RefusalReason};
 use crate::work::Ledger;
@@ -73,6 +74,18 @@ impl Server {
     pub(super) fn tell_of_leaving(&mut self, client_id: u32, why: Departure) {
         let about = About { hook: "on_leave", player: Some(client_id) };
         self.ask(about, |game, realm| game.on_leave(realm, client_id, why));
+    }
+
+    /// The game hears what is remembered of players.
+    pub(super) fn tell_of_profiles(&mut self, profiles: Vec<Profile>, run: u64) {
+        let about = About { hook: "on_recall", player: None };
+        self.ask(about, |game, realm| game.on_recall(realm, profiles, run));
+    }
+
+    /// What the game wants to be remembered of players.
+    pub(super) fn ask_for_profiles(&mut self, profiles: &mut Vec<Profile>) {
+        let is_last = self.closing;
+        self.ask(About { hook: "keep", player: None }, |game, realm| game.keep(realm, is_last, profiles));
     }
 
     /// Calls a hook, and puts into effect what it has done, also if it panics; then `None`.

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 
 use redb::{
     Builder, Database, DatabaseError, Error, ReadableDatabase as _, ReadableTable as _,
-    ReadableTableMetadata as _, TableDefinition, TableError,
+    ReadableTableMetadata as _, TableDefinition, TableError, Value,
 };
 
 use super::StoreError;
+use crate::profiles::{Name, Profile, Totals};
 use crate::server::Changes;
 use crate::wire::{Player, Position};
 
@@ -19,11 +20,17 @@ use crate::wire::{Player, Position};
 const META: TableDefinition<&str, u64> = TableDefinition::new("tickcast");
 /// The key of [`META`] under which the format stands.
 const FORMAT_KEY: &str = "format";
+/// The key of [`META`] under which stands what this store is known by among others, a number drawn when it was made.
+const ID_KEY: &str = "id";
 /// By client id: x, y, state, and when that was written, in milliseconds since 1970.
-const PLAYERS: TableDefinition<u32, (i32, i32, u32, u64)> = TableDefinition::new("players");
+pub(super) const PLAYERS: TableDefinition<u32, (i32, i32, u32, u64)> = TableDefinition::new("players");
+/// By client id: name, distance, time played in milliseconds, catches, and when that was written, as above.
+const PROFILES: TableDefinition<u32, (&str, u64, u64, u64, u64)> = TableDefinition::new("profiles");
 
-/// The format that is written. With a new one, [`File::read`] keeps reading those before it.
-pub(super) const FORMAT: u64 = 1;
+/// The format that is written. [`File::open`] makes it of every one before it.
+pub(super) const FORMAT: u64 = 2;
+/// The oldest that is read: without profiles and without an id.
+const FORMAT_OLDEST: u64 = 1;
 
 /// The database's cache: it holds half of a million players, and all of the pages that a commit changes.
 const CACHE_BYTES: usize = 32 << 20;
@@ -44,8 +51,8 @@ pub(super) fn builder() -> Builder {
     builder
 }
 
-/// Makes an empty store, unless there is one. It has its name only when it is whole.
-pub(super) fn make(path: &Path) -> Result<(), StoreError> {
+/// Makes an empty store, known by `id`, unless there is one. It has its name only when it is whole.
+pub(super) fn make(path: &Path, id: u64) -> Result<(), StoreError> {
     let unusable = |error: io::Error| StoreError::Unusable { file: path.into(), told: error.to_string() };
     if path.try_exists().map_err(unusable)? {
         return Ok(());
@@ -57,16 +64,21 @@ pub(super) fn make(path: &Path) -> Result<(), StoreError> {
         _ => {}
     }
     drop(fs::File::create_new(&new).map_err(in_directory)?);
-    let made = builder().create(&new).map_err(Error::from).and_then(|database| fill(&database, FORMAT));
+    let made = builder().create(&new).map_err(Error::from).and_then(|database| fill(&database, FORMAT, id));
     made.map_err(|error| what_is_wrong(&new, &error))?;
     fs::rename(&new, path).map_err(in_directory)
 }
 
-/// Writes into a new database what it is.
-pub(super) fn fill(database: &Database, format: u64) -> Result<(), Error> {
+/// Writes into a new database what it is, or makes of one of an older format what it is today: all of it or nothing.
+pub(super) fn fill(database: &Database, format: u64, id: u64) -> Result<(), Error> {
     let transaction = database.begin_write()?;
-    transaction.open_table(META)?.insert(FORMAT_KEY, format)?;
+    {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert(FORMAT_KEY, format)?;
+        meta.insert(ID_KEY, id)?;
+    }
     transaction.open_table(PLAYERS)?;
+    transaction.open_table(PROFILES)?;
     Ok(transaction.commit()?)
 }
 
@@ -85,15 +97,26 @@ impl std::fmt::Debug for File {
 }
 
 impl File {
-    /// Opens a store and looks whether this version reads it.
-    pub(super) fn open(path: &Path, mut opens: Opens) -> Result<Self, StoreError> {
+    /// Opens a store and looks whether this version reads it. One of an older format becomes one of today's, known by `id`.
+    pub(super) fn open(path: &Path, mut opens: Opens, id: u64) -> Result<Self, StoreError> {
         let database = opens().map_err(|error| what_is_wrong(path, &error.into()))?;
-        let format = format_of(&database).map_err(|error| what_is_wrong(path, &error))?;
+        let format = number(&database, FORMAT_KEY).map_err(|error| what_is_wrong(path, &error))?;
         match format {
-            Some(FORMAT) => Ok(Self { path: path.into(), opens, database: Some(database) }),
-            Some(found) => Err(StoreError::Format { file: path.into(), found, known: FORMAT }),
-            None => Err(StoreError::Foreign { file: path.into() }),
+            Some(FORMAT) => {}
+            Some(FORMAT_OLDEST..FORMAT) => {
+                fill(&database, FORMAT, id).map_err(|error| what_is_wrong(path, &error))?;
+            }
+            Some(found) => return Err(StoreError::Format { file: path.into(), found, known: FORMAT }),
+            None => return Err(StoreError::Foreign { file: path.into() }),
         }
+        Ok(Self { path: path.into(), opens, database: Some(database) })
+    }
+
+    /// What the store is known by.
+    pub(super) fn id(&self) -> Result<u64, StoreError> {
+        let Some(database) = &self.database else { return Ok(0) };
+        let id = number(database, ID_KEY).map_err(|error| what_is_wrong(&self.path, &error))?;
+        id.ok_or_else(|| StoreError::Foreign { file: self.path.clone() })
     }
 
     /// The players in it, those written longest ago first. If there are more than `most`, it keeps the newest of them.
@@ -102,10 +125,17 @@ impl File {
         read(database, most).map_err(|error| what_is_wrong(&self.path, &error))
     }
 
+    /// The profiles in it, in the same order and up to the same number.
+    pub(super) fn read_profiles(&mut self, most: usize) -> Result<Vec<Profile>, StoreError> {
+        let Some(database) = &self.database else { return Ok(Vec::new()) };
+        read_profiles(database, most).map_err(|error| what_is_wrong(&self.path, &error))
+    }
+
     /// Makes the changes, all of them or none, and waits until they are on disk.
     pub(super) fn write(&mut self, unix_ms: u64, changes: &mut Changes) -> Result<(), Error> {
         // Neighbours of a page one after the other.
         changes.players.sort_unstable_by_key(|player| player.client_id);
+        changes.profiles.sort_unstable_by_key(|profile| profile.client_id);
         let database = match &self.database {
             Some(database) => database,
             None => self.database.insert((self.opens)()?),
@@ -119,13 +149,13 @@ impl File {
 }
 
 /// `None` if it is no store.
-fn format_of(database: &Database) -> Result<Option<u64>, Error> {
+fn number(database: &Database, key: &str) -> Result<Option<u64>, Error> {
     let meta = match database.begin_read()?.open_table(META) {
         Ok(meta) => meta,
         Err(TableError::Storage(error)) => return Err(error.into()),
         Err(_) => return Ok(None),
     };
-    Ok(meta.get(FORMAT_KEY)?.map(|format| format.value()))
+    Ok(meta.get(key)?.map(|number| number.value()))
 }
 
 fn read(database: &Database, most: usize) -> Result<Vec<Player>, Error> {
@@ -136,34 +166,62 @@ fn read(database: &Database, most: usize) -> Result<Vec<Player>, Error> {
         let (x, y, state, unix_ms) = row.value();
         players.push((unix_ms, Player { client_id: client_id.value(), at: Position { x, y }, state }));
     }
-    players.sort_unstable_by_key(|(unix_ms, player)| (*unix_ms, player.client_id));
-    let surplus = players.len().saturating_sub(most);
-    if surplus > 0 {
-        forget(database, players.drain(..surplus).map(|(_, player)| player.client_id))?;
-    }
-    Ok(players.into_iter().map(|(_, player)| player).collect())
+    keep_newest(database, PLAYERS, players, most, |player| player.client_id)
 }
 
-fn forget(database: &Database, client_ids: impl Iterator<Item = u32>) -> Result<(), Error> {
-    let transaction = database.begin_write()?;
-    {
-        let mut players = transaction.open_table(PLAYERS)?;
-        for client_id in client_ids {
-            players.remove(client_id)?;
-        }
+fn read_profiles(database: &Database, most: usize) -> Result<Vec<Profile>, Error> {
+    let table = database.begin_read()?.open_table(PROFILES)?;
+    let mut profiles = Vec::with_capacity(table.len()? as usize);
+    for row in table.iter()? {
+        let (client_id, row) = row?;
+        let (name, distance, played_ms, catches, unix_ms) = row.value();
+        // Whoever wrote to the file by hand may have written anything.
+        let name = Name::new(name).unwrap_or_default();
+        let totals = Totals { distance, played_ms, catches };
+        profiles.push((unix_ms, Profile { client_id: client_id.value(), name, start: None, totals }));
     }
-    Ok(transaction.commit()?)
+    keep_newest(database, PROFILES, profiles, most, |profile| profile.client_id)
+}
+
+/// In the order in which they were written; of too many those written last, and the others leave the table.
+fn keep_newest<T, V: Value + 'static>(
+    database: &Database,
+    table: TableDefinition<u32, V>,
+    mut rows: Vec<(u64, T)>,
+    most: usize,
+    id_of: fn(&T) -> u32,
+) -> Result<Vec<T>, Error> {
+    rows.sort_unstable_by_key(|(unix_ms, row)| (*unix_ms, id_of(row)));
+    let surplus = rows.len().saturating_sub(most);
+    if surplus > 0 {
+        let transaction = database.begin_write()?;
+        {
+            let mut table = transaction.open_table(table)?;
+            for (_, row) in rows.drain(..surplus) {
+                table.remove(id_of(&row))?;
+            }
+        }
+        transaction.commit()?;
+    }
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
 }
 
 fn write(database: &Database, unix_ms: u64, changes: &Changes) -> Result<(), Error> {
     let transaction = database.begin_write()?;
     {
         let mut players = transaction.open_table(PLAYERS)?;
+        let mut profiles = transaction.open_table(PROFILES)?;
         for &client_id in &changes.forgotten {
             players.remove(client_id)?;
+            profiles.remove(client_id)?;
         }
         for player in &changes.players {
             players.insert(player.client_id, (player.at.x, player.at.y, player.state, unix_ms))?;
+        }
+        for profile in &changes.profiles {
+            let Totals { distance, played_ms, catches } = profile.totals;
+            let row = (profile.name.as_str(), distance, played_ms, catches, unix_ms);
+            profiles.insert(profile.client_id, row)?;
         }
     }
     Ok(transaction.commit()?)

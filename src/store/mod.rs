@@ -1,6 +1,6 @@
 //! What survives a crash?
 //!
-//! Where every player stood last, in a file that is written while the server plays. The only room that names the
+//! Where every player stood last, and what it has done, in a file that is written while the server plays. The only room that names the
 //! database. The tick hands over what has changed and never waits: a thread of its own writes, and what it has no time
 //! for stays marked in the core and is told once, however often it changes meanwhile.
 
@@ -21,6 +21,7 @@ use tracing::{error, info, warn};
 
 use crate::config::REMEMBERED_MAX;
 use crate::machine;
+use crate::profiles::Profile;
 use crate::server::{Changes, Server};
 use crate::wire::Player;
 use file::File;
@@ -59,7 +60,7 @@ pub enum StoreError {
         file: PathBuf,
     },
     /// It has been written by another version.
-    #[error("{} is of format {found}, and this version reads {known} only: {}", file.display(),
+    #[error("{} is of format {found}, and this version reads 1 to {known} only: {}", file.display(),
             if found > known { "a newer version has written it, start that one" } else { "no version that was released has written it" })]
     Format {
         /// The file.
@@ -96,6 +97,17 @@ pub enum StoreError {
     Thread(#[source] io::Error),
 }
 
+/// What is in a store when it is opened.
+#[derive(Debug, Default)]
+pub struct Remembered {
+    /// Where players stood, those seen longest ago first.
+    pub players: Vec<Player>,
+    /// Who they are and what they have done, in the same order.
+    pub profiles: Vec<Profile>,
+    /// What the store is known by, drawn when it was made.
+    pub id: u64,
+}
+
 /// How the store keeps up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct StoreStatus {
@@ -111,7 +123,7 @@ pub struct StoreStatus {
 
 /// Keeps the players of a server in a directory.
 ///
-/// - [`Store::open`], and [`Server::remember`] with the players that it gives.
+/// - [`Store::open`], and [`Server::remember`] with the players and the profiles that it gives.
 /// - [`Store::after_tick`] with every tick: it takes microseconds, whatever the disk does.
 /// - [`Store::finish`] to stop. A store that is dropped without writes what it was handed, no more.
 #[derive(Debug)]
@@ -130,26 +142,27 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store of a directory, or makes both. Gives the players in it, those seen longest ago first. That takes
-    /// as long as reading all of it.
+    /// Opens the store of a directory, or makes both; a new one, or one of before stores had an id, is known by `id` from
+    /// then on. Gives what is in it. That takes as long as reading all of it.
     ///
     /// # Errors
     /// If the directory or the file cannot be used, is another server's or of another version, or is damaged. The file is
     /// then left as it is.
-    pub fn open(dir: &Path) -> Result<(Self, Vec<Player>), StoreError> {
+    pub fn open(dir: &Path, id: u64) -> Result<(Self, Remembered), StoreError> {
         let path = dir.join(FILE);
         let directory = |error| StoreError::Directory { dir: dir.into(), error };
         fs::create_dir_all(dir).map_err(directory)?;
-        file::make(&path)?;
+        file::make(&path, id)?;
         // So that the file is still there after the power has gone.
         #[cfg(unix)]
         fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(directory)?;
         let began = machine::now();
-        let mut file = File::open(&path, file::on_disk(&path))?;
-        let players = file.read(REMEMBERED_MAX)?;
+        let mut file = File::open(&path, file::on_disk(&path), id)?;
+        let (players, profiles) = (file.read(REMEMBERED_MAX)?, file.read_profiles(REMEMBERED_MAX)?);
+        let remembered = Remembered { players, profiles, id: file.id()? };
         let took_ms = machine::now().duration_since(began).as_millis() as u64;
-        info!(file = %path.display(), players = players.len(), took_ms, "players remembered");
-        Ok((Self::start(file)?, players))
+        info!(file = %path.display(), players = remembered.players.len(), took_ms, "players remembered");
+        Ok((Self::start(file)?, remembered))
     }
 
     fn start(file: File) -> Result<Self, StoreError> {

@@ -1,5 +1,7 @@
 //! The store on storage that lies in memory, and fails, lingers and fills up as a test says.
 
+mod profiles;
+
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -125,16 +127,19 @@ impl StorageBackend for Drive {
     }
 }
 
+/// What stores are known by here.
+const ID: u64 = 77;
+
 /// A drive with an empty store.
 fn made() -> Drive {
     let drive = Drive::new();
     let database = drive.opens()().expect("an empty drive");
-    fill(&database, FORMAT).expect("there is room");
+    fill(&database, FORMAT, ID).expect("there is room");
     drive
 }
 
 fn open(drive: &Drive) -> Result<File, StoreError> {
-    File::open(Path::new("drive"), drive.opens())
+    File::open(Path::new("drive"), drive.opens(), ID)
 }
 
 /// Where players stand by what is on the drive, by client id.
@@ -166,6 +171,8 @@ impl Game {
         let mut server = Server::new(config, &Secret::from_seed(1), now).expect("it can be served");
         let mut file = open(drive).expect("a store");
         server.remember(file.read(REMEMBERED_MAX).expect("a store"));
+        let profiles = file.read_profiles(REMEMBERED_MAX).expect("a store");
+        server.remember_profiles(profiles, file.id().expect("a store"));
         Self { server, store: Store::start(file).expect("a thread"), now, moves: 0 }
     }
 
@@ -375,9 +382,9 @@ fn a_store_of_another_format_is_refused_with_both_numbers() {
         [(FORMAT + 1, "a newer version has written it"), (0, "no version that was released")]
     {
         let drive = Drive::new();
-        fill(&drive.opens()().expect("an empty drive"), format).expect("there is room");
+        fill(&drive.opens()().expect("an empty drive"), format, ID).expect("there is room");
         let error = open(&drive).expect_err("not ours to read").to_string();
-        let numbers = format!("drive is of format {format}, and this version reads {FORMAT} only");
+        let numbers = format!("drive is of format {format}, and this version reads 1 to {FORMAT} only");
         assert!(error.contains(told) && error.contains(&numbers), "{error}");
     }
 }
@@ -400,8 +407,8 @@ fn beyond_its_limit_those_written_longest_ago_are_forgotten() {
 #[test]
 fn what_cannot_be_a_store_is_refused_by_name() {
     let dir = tempfile::tempdir().expect("a directory");
-    let told = |dir: &Path| Store::open(dir).expect_err("refused").to_string();
-    let store = Store::open(&dir.path().join("a").join("b")).expect("directories are made");
+    let told = |dir: &Path| Store::open(dir, ID).expect_err("refused").to_string();
+    let store = Store::open(&dir.path().join("a").join("b"), ID).expect("directories are made");
     let in_use = told(&dir.path().join("a").join("b"));
     assert!(in_use.contains("players.redb is in use by another server"), "{in_use}");
     drop(store);

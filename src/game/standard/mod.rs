@@ -1,13 +1,15 @@
 //! The game of the binary: whoever joins stands where it is remembered, or at a spawn if there is one, and moves within
 //! the bounds and the walls of the level, if there is one, no faster than the speed limit, if there is one, and chased by
-//! enemies, if there are any.
+//! enemies, if there are any. What players do is counted, and told to them; see docs/PROFILES.md.
 //!
 //! An operator orders `level FILE`, which loads another level, and `level`, which says what is played and what came of the
-//! last order.
+//! last order, and `leaderboard`, which says who leads.
 
 mod enemies;
+mod fame;
 mod levels;
 mod speed;
+pub mod words;
 
 pub use enemies::ENEMY;
 
@@ -16,8 +18,10 @@ use std::sync::Arc;
 use super::{Admission, Departure, Game, Joining, REFUSED, Realm, Step, Verdict};
 use crate::config::Config;
 use crate::level::Level;
+use crate::profiles::Profile;
 use crate::work::Done;
 use enemies::Enemies;
+use fame::Fame;
 use levels::Levels;
 use speed::SpeedLimit;
 
@@ -27,6 +31,7 @@ pub struct Standard {
     speed_limit: Option<SpeedLimit>,
     levels: Levels,
     enemies: Enemies,
+    fame: Fame,
 }
 
 impl Standard {
@@ -36,6 +41,7 @@ impl Standard {
             speed_limit: config.speed_limit.map(|speed| SpeedLimit::new(speed, config.tick_rate)),
             levels: Levels::new(config.level.clone(), config.spawn),
             enemies: Enemies::new(config.enemies),
+            fame: Fame::new(config),
         }
     }
 
@@ -71,10 +77,10 @@ impl Standard {
 impl Game for Standard {
     fn on_join(&mut self, realm: &mut Realm<'_>, joining: &Joining) -> Admission {
         let is_place = |at| realm.bounds().contains(at) && self.levels.is_free(at);
-        if joining.remembered.is_some_and(|player| is_place(player.at)) {
-            return Admission::Waits;
-        }
-        self.levels.appear().map_or(Admission::Waits, |spawn| Admission::Placed(spawn, 0))
+        let back = joining.remembered.map(|player| player.at).filter(|at| is_place(*at));
+        let spawn = if back.is_none() { self.levels.appear() } else { None };
+        self.fame.on_join(realm, joining.player, back.or(spawn), back.is_some());
+        spawn.map_or(Admission::Waits, |spawn| Admission::Placed(spawn, 0))
     }
 
     fn on_move(&mut self, realm: &mut Realm<'_>, step: &Step) -> Verdict {
@@ -86,26 +92,43 @@ impl Game for Standard {
         }
         let verdict = self.levels.judge(step);
         if verdict == Verdict::Accept {
+            self.fame.on_step(step);
             self.levels.on_step(realm, step);
         }
         verdict
     }
 
+    fn on_message(&mut self, realm: &mut Realm<'_>, player: u32, message: &[u8]) {
+        let _is_of_the_page = self.fame.on_message(realm, player, message);
+    }
+
     fn on_tick(&mut self, realm: &mut Realm<'_>) {
-        let Self { levels, enemies, .. } = self;
+        let Self { levels, enemies, fame, .. } = self;
         enemies.on_tick(realm, levels);
         while let Some(player) = enemies.next_caught() {
+            fame.on_caught(player);
             if let Some(at) = levels.appear() {
                 realm.relocate(player, at);
             }
         }
+        fame.on_tick(realm);
     }
 
-    fn on_leave(&mut self, _realm: &mut Realm<'_>, player: u32, _why: Departure) {
+    fn on_leave(&mut self, realm: &mut Realm<'_>, player: u32, _why: Departure) {
         self.enemies.on_leave(player);
+        self.fame.on_leave(realm, player);
+    }
+
+    fn on_recall(&mut self, realm: &mut Realm<'_>, profiles: Vec<Profile>, run: u64) {
+        self.fame.recall(realm, profiles, run);
+    }
+
+    fn keep(&mut self, realm: &mut Realm<'_>, is_last: bool, profiles: &mut Vec<Profile>) {
+        self.fame.keep(realm, is_last, profiles);
     }
 
     fn on_done(&mut self, realm: &mut Realm<'_>, done: Done) {
+        let Err(done) = self.fame.on_done(realm, done) else { return };
         let Some(done) = self.enemies.on_done(realm, done) else { return };
         if let Ok(true) = self.levels.on_done(done) {
             self.switch(realm);
@@ -116,6 +139,7 @@ impl Game for Standard {
         match order.trim().split_once(' ') {
             Some(("level", file)) => self.levels.load(realm, file.trim().into()),
             None if order.trim() == "level" => self.levels.state(),
+            None if order.trim() == "leaderboard" => self.fame.board_in_words(realm),
             _ => format!("{REFUSED}unknown order"),
         }
     }

@@ -1,4 +1,6 @@
-//! Players who do not play: found by client id, and in the order in which they went.
+//! Who does not play, and what is known of them?
+//!
+//! Players found by client id, and in the order in which they went: where they stood, or what they have done.
 //!
 //! A table of a fixed size with lists through its rows: nothing in it ever grows or is hashed anew at once, which with a
 //! million players would take as long as some ticks. What is not used of it takes no memory of the machine's.
@@ -8,12 +10,24 @@ use std::hash::BuildHasher as _;
 use crate::secret::HashState;
 use crate::wire::Player;
 
+/// What is known of a player.
+pub(crate) trait Known: Copy + Default {
+    /// Which player.
+    fn client_id(&self) -> u32;
+}
+
+impl Known for Player {
+    fn client_id(&self) -> u32 {
+        self.client_id
+    }
+}
+
 /// The row that is nobody's: the end of every list, and the two ends of the order.
 const NOBODY: u32 = 0;
 
 #[derive(Clone, Copy, Debug)]
-struct Row {
-    player: Player,
+struct Row<T> {
+    known: T,
     /// The next in its bucket, or of those that are vacant.
     next: u32,
     older: u32,
@@ -22,35 +36,35 @@ struct Row {
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Away {
+pub(crate) struct Away<T> {
     limit: usize,
     len: usize,
     hash: HashState,
     /// The first row of each bucket.
     buckets: Vec<u32>,
-    rows: Vec<Row>,
+    rows: Vec<Row<T>>,
     vacant: u32,
     /// The oldest of those who are still to be told of: all who are newer are so too.
     changed: u32,
 }
 
-impl Away {
-    pub(super) fn new(limit: usize, hash: HashState) -> Self {
+impl<T: Known> Away<T> {
+    pub(crate) fn new(limit: usize, hash: HashState) -> Self {
         let mut rows = Vec::with_capacity(limit + 1);
-        rows.push(Row { player: Player::default(), next: NOBODY, older: NOBODY, newer: NOBODY });
+        rows.push(Row { known: T::default(), next: NOBODY, older: NOBODY, newer: NOBODY });
         let buckets = vec![NOBODY; limit.next_power_of_two()];
         Self { limit, len: 0, hash, buckets, rows, vacant: NOBODY, changed: NOBODY }
     }
 
-    /// Remembers where a player stood. Gives who is forgotten for it.
-    pub(super) fn keep(&mut self, player: Player) -> Option<u32> {
-        self.recall(player.client_id);
+    /// Remembers what is known of a player. Gives who is forgotten for it.
+    pub(crate) fn keep(&mut self, known: T) -> Option<u32> {
+        self.recall(known.client_id());
         let oldest = self.rows[NOBODY as usize].newer;
         let is_full = self.len == self.limit;
-        let forgotten = is_full.then(|| self.rows[oldest as usize].player.client_id);
+        let forgotten = is_full.then(|| self.rows[oldest as usize].known.client_id());
         forgotten.and_then(|client_id| self.recall(client_id));
-        let (bucket, newest) = (self.bucket(player.client_id), self.rows[NOBODY as usize].older);
-        let row = Row { player, next: self.buckets[bucket], older: newest, newer: NOBODY };
+        let (bucket, newest) = (self.bucket(known.client_id()), self.rows[NOBODY as usize].older);
+        let row = Row { known, next: self.buckets[bucket], older: newest, newer: NOBODY };
         let place = self.put(row);
         self.buckets[bucket] = place;
         self.rows[newest as usize].newer = place;
@@ -62,7 +76,7 @@ impl Away {
         forgotten
     }
 
-    fn put(&mut self, row: Row) -> u32 {
+    fn put(&mut self, row: Row<T>) -> u32 {
         match self.vacant {
             NOBODY => {
                 self.rows.push(row);
@@ -76,20 +90,20 @@ impl Away {
         }
     }
 
-    /// Where a player stood.
-    pub(super) fn find(&self, client_id: u32) -> Option<Player> {
+    /// What is known of a player.
+    pub(crate) fn find(&self, client_id: u32) -> Option<T> {
         let mut place = self.buckets[self.bucket(client_id)];
-        while place != NOBODY && self.rows[place as usize].player.client_id != client_id {
+        while place != NOBODY && self.rows[place as usize].known.client_id() != client_id {
             place = self.rows[place as usize].next;
         }
-        (place != NOBODY).then(|| self.rows[place as usize].player)
+        (place != NOBODY).then(|| self.rows[place as usize].known)
     }
 
-    /// Where a player stood, who is then remembered no longer.
-    pub(super) fn recall(&mut self, client_id: u32) -> Option<Player> {
+    /// What is known of a player, who is then remembered no longer.
+    pub(crate) fn recall(&mut self, client_id: u32) -> Option<T> {
         let bucket = self.bucket(client_id);
         let (mut before, mut place) = (NOBODY, self.buckets[bucket]);
-        while place != NOBODY && self.rows[place as usize].player.client_id != client_id {
+        while place != NOBODY && self.rows[place as usize].known.client_id() != client_id {
             (before, place) = (place, self.rows[place as usize].next);
         }
         if place == NOBODY {
@@ -108,15 +122,15 @@ impl Away {
         self.rows[place as usize].next = self.vacant;
         self.vacant = place;
         self.len -= 1;
-        Some(row.player)
+        Some(row.known)
     }
 
     /// The next who was kept and not yet told of, those who went first before others.
-    pub(super) fn next_changed(&mut self) -> Option<Player> {
+    pub(crate) fn next_changed(&mut self) -> Option<T> {
         let row = self.rows[self.changed as usize];
         let is_any = self.changed != NOBODY;
         self.changed = if is_any { row.newer } else { NOBODY };
-        is_any.then_some(row.player)
+        is_any.then_some(row.known)
     }
 
     fn bucket(&self, client_id: u32) -> usize {

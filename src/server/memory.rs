@@ -3,14 +3,13 @@
 //! Whoever keeps players beyond a crash takes the changes from time to time. Until then they are marks on slots, so
 //! that a player who moves a hundred times meanwhile is told once.
 
-mod away;
-
 use std::time::Instant;
 
+use crate::away::Away;
+use crate::profiles::Profile;
 use crate::secret::Secret;
 use crate::wire::Player;
 use crate::world::{PlayerSlot, World};
-use away::Away;
 
 /// The most players told at once: a megabyte, copied within a millisecond. What is left is told the next time.
 const CHANGES_MAX: usize = 65_536;
@@ -26,6 +25,8 @@ pub struct Changes {
     pub forgotten: Vec<u32>,
     /// Each player that has moved, come or gone, once: where it stands, or stood last.
     pub players: Vec<Player>,
+    /// Each player who has done something or is called otherwise, once: all that it has done.
+    pub profiles: Vec<Profile>,
     /// When the oldest of these changes was made. `None` without any.
     pub since: Option<Instant>,
 }
@@ -33,12 +34,13 @@ pub struct Changes {
 impl Changes {
     /// Whether nothing has changed.
     pub fn is_empty(&self) -> bool {
-        self.forgotten.is_empty() && self.players.is_empty()
+        self.forgotten.is_empty() && self.players.is_empty() && self.profiles.is_empty()
     }
 
     pub(super) fn clear(&mut self) {
         self.forgotten.clear();
         self.players.clear();
+        self.profiles.clear();
         self.since = None;
     }
 }
@@ -49,7 +51,7 @@ impl Changes {
 /// [`Memory::take`] from time to time.
 #[derive(Debug)]
 pub(super) struct Memory {
-    away: Away,
+    away: Away<Player>,
     /// A bit for each slot of the world whose player has changed.
     marks: Vec<u64>,
     /// The word with which the next telling begins.

@@ -1,0 +1,5 @@
+//! Profiles, leaderboards and scores against a real HTTP server, with everything that may be wrong with one.
+
+mod faults;
+mod reports;
+mod service;

@@ -1,0 +1,77 @@
+//! Scores on their way to a service that comes and goes.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tickcast::profiles::{Outbox, Score, Totals};
+
+use crate::service::{Desk, PATIENCE, answer, hang_up, run};
+
+fn score(client_id: u32, distance: u64) -> Score {
+    Score { client_id, totals: Totals { distance, played_ms: 10 * distance, catches: 1 } }
+}
+
+/// What a service does with reports, as the page asks of it: by run and player the greater counts.
+#[derive(Clone, Default)]
+struct Ledger(Arc<Mutex<HashMap<(String, u64), u64>>>);
+
+impl Ledger {
+    fn take(&self, body: &str) {
+        let report: Value = serde_json::from_str(body).expect("a report");
+        let run = report["run"].as_str().expect("a run").to_owned();
+        for score in report["scores"].as_array().expect("scores") {
+            let number = |key: &str| score[key].as_u64().expect("a number");
+            assert_eq!((number("played_ms"), number("catches")), (10 * number("distance"), 1));
+            let mut known = self.0.lock().unwrap();
+            let known = known.entry((run.clone(), number("client_id"))).or_insert(0);
+            *known = number("distance").max(*known);
+        }
+    }
+
+    fn of(&self, client_id: u64) -> Option<u64> {
+        self.0.lock().unwrap().get(&("000000000000002a".to_owned(), client_id)).copied()
+    }
+}
+
+#[test]
+fn scores_arrive_once_the_service_is_back_whatever_became_of_them_before() {
+    let (ledger, is_up, refused) =
+        (Ledger::default(), Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+    let (taken, up, times) = (ledger.clone(), Arc::clone(&is_up), Arc::clone(&refused));
+    let desk = Desk::start(move |before, request, stream| {
+        assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/board"));
+        if up.load(Ordering::Relaxed) {
+            taken.take(&request.body);
+            return answer(stream, 200, "thanks");
+        }
+        times.fetch_add(1, Ordering::Relaxed);
+        match before % 3 {
+            0 => answer(stream, 500, "no"),
+            1 => hang_up(stream),
+            // It took them and says nothing of it: they come again.
+            _ => {
+                taken.take(&request.body);
+                hang_up(stream);
+            }
+        }
+    });
+    let (service, mut outbox, mut now) = (desk.service(PATIENCE), Outbox::new(42), Duration::ZERO);
+    run(async {
+        for round in 1..=60 {
+            (0..5).for_each(|id| _ = outbox.put(score(id, round * 10 + u64::from(id))));
+            is_up.store(round > 50, Ordering::Relaxed);
+            now += Duration::from_secs(60);
+            let batch = outbox.next(now).expect("somebody walked");
+            match service.report(&batch).await {
+                Ok(()) => outbox.on_delivered(),
+                Err(_) => outbox.on_failed(now, round),
+            }
+        }
+    });
+    assert_eq!((0..5).map(|id| ledger.of(id)).collect::<Vec<_>>(), (600..605).map(Some).collect::<Vec<_>>());
+    assert!(outbox.is_empty() && outbox.delivered() == 50 && outbox.lost() == 0);
+    assert_eq!((refused.load(Ordering::Relaxed), desk.asked()), (50, 60), "each is sent once");
+}
