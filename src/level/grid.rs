@@ -1,5 +1,7 @@
 //! Tiles: how the plane is cut into them, and sets of them.
 
+use std::ops::Range;
+
 use crate::wire::{Bounds, Position};
 
 /// A tile by its column and row, both counted from the corner with the smallest coordinates.
@@ -86,6 +88,16 @@ impl TileSet {
 
     pub(super) fn insert(&mut self, index: usize) {
         self.words[index / 64] |= 1 << (index % 64);
+    }
+
+    /// Puts in all of a range, words at a time.
+    pub(super) fn insert_all(&mut self, indices: Range<usize>) {
+        let mut index = indices.start;
+        while index < indices.end {
+            let (bit, count) = (index % 64, (64 - index % 64).min(indices.end - index));
+            self.words[index / 64] |= (u64::MAX >> (64 - count)) << bit;
+            index += count;
+        }
     }
 
     pub(super) fn contains(&self, index: usize) -> bool {

@@ -56,7 +56,7 @@ pub(super) struct Tally {
 #[derive(Default)]
 struct Place {
     depth: u64,
-    /// How many tiles the layer says it has.
+    /// How many tiles the layer says it has, and has not held yet: it holds them once.
     layer_tiles: u64,
     /// How the text to come is encoded, if it is tiles.
     coding: Option<Coding>,
@@ -164,16 +164,17 @@ fn coding(tag: &BytesStart<'_>) -> Result<Coding, Fault> {
 /// A layer must hold as many tiles as it says: `tiled` looks them up without asking.
 fn check_tiles(text: &[u8], place: &mut Place) -> Result<(), Fault> {
     let Some(coding) = place.coding.take() else { return Ok(()) };
+    let said = std::mem::take(&mut place.layer_tiles);
     let tiles = match coding {
         Coding::Csv => 1 + text.iter().filter(|byte| **byte == b',').count() as u64,
         Coding::Base64 => decoded(text)?.len() as u64 / 4,
         Coding::Zlib => inflated(ZlibDecoder::new(&decoded(text)?[..]))?,
         Coding::Gzip => inflated(GzDecoder::new(&decoded(text)?[..]))?,
     };
-    if tiles == place.layer_tiles {
+    if tiles == said {
         return Ok(());
     }
-    let (held, said) = (tiles.min(TILES_MAX + 1), place.layer_tiles);
+    let held = tiles.min(TILES_MAX + 1);
     Err(Fault::Form(format!("a layer of {said} tiles holds {held}")))
 }
 

@@ -350,3 +350,21 @@ fn a_map_of_fifty_megabytes_is_a_level() {
     assert!(level.is_wall(at(0, 0)) && !level.is_wall(at(40, 40)));
     assert!(level.is_wall(level.bounds().max));
 }
+
+#[test]
+fn a_layer_holds_its_tiles_once() {
+    let map = drawn(&["..", ".#"], "");
+    let twice = map.replace("</data></layer>", "</data><data encoding=\"csv\">1,1,1,1</data></layer>");
+    assert_ne!(map, twice);
+    assert!(why_not(&twice).contains("a layer of 0 tiles holds 4"), "{}", why_not(&twice));
+}
+
+#[test]
+fn exits_cover_the_tiles_that_they_touch_and_no_others() {
+    let exit = r#"<object class="exit" x="5" y="5" width="900" height="900"><properties><property name="to" value="a"/></properties></object>"#;
+    let level = read(&tmx(64, 64, &["1"].repeat(64 * 64).join(","), &exit.repeat(256))).expect("a level");
+    let (grid, within) = (level.grid(), |tile: Tile| tile.column <= 56 && tile.row <= 56);
+    for tile in (0..grid.len()).map(|index| grid.tile_of(index)) {
+        assert_eq!(level.exit_tiles.contains(grid.index(tile)), within(tile), "{tile:?}");
+    }
+}

@@ -222,8 +222,8 @@ impl Parts {
             let corners = (self.grid.tile_at(area.min), self.grid.tile_at(area.max));
             let (Some(first), Some(last)) = corners else { continue };
             for row in first.row..=last.row {
-                let columns = first.column..=last.column;
-                columns.for_each(|column| tiles.insert(self.grid.index(super::Tile { column, row })));
+                let index = |column| self.grid.index(super::Tile { column, row });
+                tiles.insert_all(index(first.column)..index(last.column) + 1);
             }
         }
         tiles
