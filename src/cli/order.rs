@@ -51,11 +51,13 @@ fn ask(path: &std::path::Path, order: &str) -> std::io::Result<String> {
     let mut stream = UnixStream::connect(path)?;
     stream.set_read_timeout(Some(ANSWER_MAX))?;
     stream.set_write_timeout(Some(ANSWER_MAX))?;
-    stream.write_all(format!("{order}\n").as_bytes())?;
-    let mut answer = String::new();
-    stream.take(crate::net::ANSWER_BYTES_MAX as u64).read_to_string(&mut answer)?;
-    match answer.strip_suffix('\n') {
-        Some(answer) => Ok(answer.to_owned()),
-        None => Err(std::io::Error::other("it has closed without an answer")),
+    // Of an order that is too long the server does not read all: it answers, and the rest is an error, as is the end.
+    let said = stream.write_all(format!("{order}\n").as_bytes());
+    let mut answer = Vec::new();
+    let heard = stream.take(crate::net::ANSWER_BYTES_MAX as u64).read_to_end(&mut answer);
+    if answer.pop_if(|last| *last == b'\n').is_none() {
+        said.and(heard)?;
+        return Err(std::io::Error::other("it has closed without an answer"));
     }
+    String::from_utf8(answer).map_err(std::io::Error::other)
 }

@@ -134,6 +134,8 @@ fn the_binary_takes_orders_at_a_socket_that_others_cannot_open_and_removes_it() 
     assert_eq!(mode & 0o777, 0o600);
     let output = run(&["order", "--control", at, "fly"]);
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), "error: unknown order\n".into()));
+    let too_long = run(&["order", "--control", at, &"x".repeat(2 * ORDER_BYTES_MAX)]);
+    assert_eq!(text(&too_long.stderr), format!("error: an order has {ORDER_BYTES_MAX} bytes at the most\n"));
     let second = run(&["serve", "--bind", "127.0.0.1:0", "--control", at]);
     assert!(text(&second.stderr).contains("another server takes orders there"), "{}", text(&second.stderr));
     assert_eq!(run(&["order", "--control", at, "fly"]).status.code(), Some(1), "and the first still does");
