@@ -274,6 +274,7 @@ impl TickThread {
     fn hand_over_work(&mut self) {
         let has_stopped = self.server.take_stopped();
         self.executor.take_on(self.server.take_work(), has_stopped);
+        self.executor.drop_all(self.server.take_unwanted());
     }
 
     /// Those that wait, up to a number, lest whoever gives the next as soon as one is answered makes the tick longer.

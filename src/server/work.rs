@@ -12,6 +12,12 @@ impl Server {
         self.rules.work.take_started()
     }
 
+    /// Work and answers that nobody wants any more, for whoever runs work: to drop them may take long, and may panic. Where
+    /// nobody asks, only so many are kept.
+    pub fn take_unwanted(&mut self) -> impl Iterator<Item = Answer> {
+        self.rules.work.take_unwanted()
+    }
+
     /// Whether some work was told to stop since the last time, by its [`crate::work::Stop`]: its time is up, or its owner has
     /// left.
     pub fn take_stopped(&mut self) -> bool {

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::secret::Secret;
 use crate::server::Server;
-use crate::work::{Answer, Panicked, Started, Stop, TaskWork, Work, WorkId};
+use crate::work::{Answer, Panicked, Started, Stop, TaskWork, Work, WorkId, discard};
 
 /// Most ticks from the start of a work to its end.
 const TICKS_MAX: u64 = 60;
@@ -47,6 +47,7 @@ impl Works {
                 self.under_way.push(UnderWay { tick: tick + takes, turn, id, result });
             }
         }
+        server.take_unwanted().for_each(discard);
     }
 
     /// Finishes what ends before this tick.

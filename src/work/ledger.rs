@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     Answer, Busy, Counts, Done, Failure, IN_FLIGHT_MAX, Panicked, Started, Stop, TIMEOUT_MAX, Work, WorkId,
+    discard,
 };
 
 /// The work of one server.
@@ -13,6 +14,7 @@ use super::{
 /// - [`Ledger::cancel`] when an owner leaves; [`Ledger::expire`] once a tick.
 /// - [`Ledger::next_done`] gives what has ended, in the order in which it did: each piece of work once, whatever became of
 ///   it. What has been cancelled says so, also if it was finished before and nobody had been told yet.
+/// - [`Ledger::take_unwanted`] gives work and answers that are nobody's any more, for whoever has time to drop them.
 ///
 /// Where nothing is in flight nothing of this touches the heap. When it is dropped, all is told to stop.
 #[derive(Debug, Default)]
@@ -24,6 +26,8 @@ pub(crate) struct Ledger {
     deadlines: BTreeSet<(Instant, WorkId)>,
     started: Vec<Started>,
     done: VecDeque<Done>,
+    /// No more than may be in flight: what is too much is dropped at once.
+    unwanted: Vec<Answer>,
     /// How many of `done` are no longer in flight: they keep their places until somebody knows.
     given_up: usize,
     has_stopped: bool,
@@ -63,7 +67,19 @@ impl Ledger {
 
     /// What was started since the last time and is wanted still, in the order of the numbers.
     pub(crate) fn take_started(&mut self) -> impl Iterator<Item = Started> {
-        self.started.drain(..).filter(|started| !started.stop.is_asked())
+        let Self { started, unwanted, .. } = self;
+        started.drain(..).filter_map(|started| {
+            if started.stop.is_asked() {
+                put_away(unwanted, Box::new(started.work));
+                return None;
+            }
+            Some(started)
+        })
+    }
+
+    /// What is nobody's any more. To drop it may take long, and may panic.
+    pub(crate) fn take_unwanted(&mut self) -> impl Iterator<Item = Answer> {
+        self.unwanted.drain(..)
     }
 
     /// Whether some work was told to stop since the last time.
@@ -73,11 +89,14 @@ impl Ledger {
 
     /// Work has ended by itself. What is not in flight is nobody's any more.
     pub(crate) fn finish(&mut self, id: WorkId, result: Result<Answer, Panicked>) {
-        let Some(flight) = self.flights.get_mut(&id) else { return };
-        let Some(deadline) = flight.deadline.take() else { return };
+        let unfinished =
+            self.flights.get_mut(&id).and_then(|flight| Some((flight.owner, flight.deadline.take()?)));
+        let Some((owner, deadline)) = unfinished else {
+            return put_away(&mut self.unwanted, Box::new(result));
+        };
         self.deadlines.remove(&(deadline, id));
         let result = result.map_err(|Panicked| Failure::Panicked);
-        self.done.push_back(Done { id, owner: flight.owner, result });
+        self.done.push_back(Done { id, owner, result });
     }
 
     /// Nobody wants to know any more what was started for this owner.
@@ -113,6 +132,7 @@ impl Ledger {
                 self.counts.note(failure);
             } else {
                 // Its owner has left since; that is told too.
+                put_away(&mut self.unwanted, Box::new(done));
                 continue;
             }
             return Some(done);
@@ -148,6 +168,10 @@ impl Ledger {
         }
         Some(flight)
     }
+}
+
+fn put_away(all: &mut Vec<Answer>, unwanted: Answer) {
+    if all.len() < IN_FLIGHT_MAX { all.push(unwanted) } else { discard(unwanted) }
 }
 
 impl Drop for Ledger {

@@ -9,6 +9,7 @@ mod ledger;
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -134,6 +135,11 @@ impl Done {
             },
         }
     }
+}
+
+/// Drops something of a game's, in which a panic is nobody else's.
+pub(crate) fn discard<T>(unwanted: T) {
+    let _says_so_itself = catch_unwind(AssertUnwindSafe(|| drop(unwanted)));
 }
 
 /// As much work as may be is in flight.

@@ -1,9 +1,9 @@
 //! Who does the work that a game starts: threads for what computes, and one runtime for what waits.
 //!
 //! They give way to the tick thread where they share a core. The tick thread never waits for them: it hands over and takes
-//! answers through queues without locks. Nobody ends a thread from outside: work that does not look at its
-//! [`Stop`] keeps its thread although its time is up. If all of them hang, later work waits, and its time runs out in the
-//! ledger; neither the tick nor the end of the server waits for any of it.
+//! answers through queues without locks, and what nobody wants any more is dropped by them. Nobody ends a thread from
+//! outside: work that does not look at its [`Stop`] keeps its thread although its time is up. If all of them hang, later
+//! work waits, and its time runs out in the ledger; neither the tick nor the end of the server waits for any of it.
 //!
 //! [`Stop`]: crate::work::Stop
 
@@ -68,6 +68,18 @@ impl Executor {
         }
         if tasks_changed {
             self.tasks.wake();
+        }
+    }
+
+    /// Takes what nobody wants any more.
+    pub(super) fn drop_all(&mut self, unwanted: impl Iterator<Item = Answer>) {
+        let mut any = false;
+        for unwanted in unwanted {
+            self.threads.throw(unwanted);
+            any = true;
+        }
+        if any {
+            self.threads.wake();
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 use super::{Answer, Answers, Errand, Panicked, TaskWork, Waiting, log_panic};
 use crate::machine;
-use crate::work::{Stop, WorkId};
+use crate::work::{Stop, WorkId, discard};
 
 /// Threads for what a task cannot do without blocking, such as to look up the name of a host.
 const BLOCKING_THREADS_MAX: usize = 4;
@@ -105,8 +105,11 @@ impl Attendant {
                 Err(_aborted) => return,
             },
         };
-        if !running.stop.is_asked() {
-            let _its_time_runs_out_otherwise = self.answers.push((running.work, result));
+        if running.stop.is_asked() {
+            discard(result);
+        } else if let Err(refused) = self.answers.push((running.work, result)) {
+            // Its time runs out.
+            discard(refused);
         }
     }
 }

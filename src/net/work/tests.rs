@@ -31,6 +31,7 @@ impl Desk {
     fn hand_over(&mut self) {
         let has_stopped = self.ledger.take_stopped();
         self.executor.take_on(self.ledger.take_started(), has_stopped);
+        self.executor.drop_all(self.ledger.take_unwanted());
     }
 
     /// The next so many that have ended; all answers are `&str`.
@@ -198,4 +199,77 @@ fn who_hangs_keeps_nobody_from_the_end() {
     arrives(&begins);
     drop(desk);
     drop(release);
+}
+
+/// Panics when it is dropped, which is what a test is about.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "on purpose");
+    }
+}
+
+#[test]
+fn what_panics_when_it_is_dropped_harms_nobody() {
+    let mut desk = Desk::new();
+    let held = [(); 4].map(|()| held("held"));
+    let releases = held.map(|(work, release)| {
+        desk.start(None, work);
+        release
+    });
+    let (gone, goes) = channel();
+    for _ in 0..5 {
+        let (bomb, gone) = (Bomb, Dropped(gone.clone()));
+        desk.start(Some(7), Work::thread(move |_| drop((bomb, gone))));
+    }
+    for _ in 0..2 {
+        let (bomb, gone) = (Bomb, Dropped(gone.clone()));
+        let for_ever = async move {
+            let _held = (bomb, gone);
+            pending::<()>().await
+        };
+        desk.start(Some(7), Work::task(for_ever));
+    }
+    desk.ledger.cancel(7);
+    desk.hand_over();
+    releases.iter().for_each(|release| release.send(()).expect("it waits"));
+    (0..7).for_each(|_| assert_eq!(arrives(&goes), "dropped"));
+    let told = desk.told(11);
+    assert_eq!(told.iter().filter(|(_, result)| *result == Ok("held")).count(), 4);
+    for _ in 0..4 {
+        desk.start(None, Work::thread(|_| "thread"));
+        desk.start(None, Work::task(async { "task" }));
+    }
+    assert_eq!(desk.told(8).len(), 8);
+}
+
+#[test]
+fn what_nobody_wants_is_dropped_by_others_than_the_tick() {
+    /// Tells by whom it is dropped, and panics then.
+    struct Tells(Sender<std::thread::ThreadId>);
+    impl Drop for Tells {
+        fn drop(&mut self) {
+            let _nobody_listens = self.0.send(std::thread::current().id());
+            panic!("on purpose");
+        }
+    }
+    let (by, whom) = channel();
+    let tells = || Tells(by.clone());
+    let mut desk = Desk::new();
+    let start = |desk: &mut Desk, work| desk.ledger.start(desk.now, Some(7), LONG, work).expect("a place");
+    // Cancelled before anybody has it, after it is finished, and finished once more.
+    let unbegun = tells();
+    start(&mut desk, Work::thread(move |_| drop(unbegun)));
+    let finished = start(&mut desk, Work::thread(|_| ()));
+    desk.ledger.finish(finished, Ok(Box::new(tells())));
+    desk.ledger.cancel(7);
+    desk.ledger.finish(finished, Ok(Box::new(tells())));
+    assert_eq!(desk.told(2).len(), 2);
+    desk.hand_over();
+    for _ in 0..3 {
+        assert_ne!(arrives(&whom), std::thread::current().id());
+    }
+    desk.start(None, Work::thread(|_| "next"));
+    assert_eq!(desk.told(1), [(3, Ok("next"))]);
 }

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, Thread};
 
-use super::{Answers, Errand, Panicked, ThreadWork, Waiting, log_panic};
+use crossbeam_queue::ArrayQueue;
+
+use super::{Answer, Answers, Errand, IN_FLIGHT_MAX, Panicked, ThreadWork, Waiting, log_panic};
 use crate::machine;
+use crate::work::discard;
 
 /// So many pieces of work are done at the same time: a few that are slow keep none that is quick from its turn.
 const THREADS: usize = 4;
@@ -20,6 +23,7 @@ pub(super) struct Threads {
 
 struct Shared {
     waiting: Waiting<ThreadWork>,
+    unwanted: ArrayQueue<Answer>,
     answers: Answers,
     has_ended: AtomicBool,
 }
@@ -27,7 +31,8 @@ struct Shared {
 impl Threads {
     pub(super) fn start(answers: &Answers) -> io::Result<Self> {
         let has_ended = AtomicBool::new(false);
-        let shared = Arc::new(Shared { waiting: Waiting::new(), answers: Arc::clone(answers), has_ended });
+        let (waiting, unwanted) = (Waiting::new(), ArrayQueue::new(IN_FLIGHT_MAX));
+        let shared = Arc::new(Shared { waiting, unwanted, answers: Arc::clone(answers), has_ended });
         // Made first: where one thread cannot be started, dropping it ends the others.
         let mut all = Self { shared: Arc::clone(&shared), threads: Vec::with_capacity(THREADS) };
         for number in 1..=THREADS {
@@ -41,6 +46,13 @@ impl Threads {
     /// Puts in work, for whom [`Threads::wake`] wakes.
     pub(super) fn put(&self, errand: Errand<ThreadWork>) {
         self.shared.waiting.put(errand);
+    }
+
+    /// Puts in something to be dropped, for which [`Threads::wake`] wakes.
+    pub(super) fn throw(&self, unwanted: Answer) {
+        if let Err(unwanted) = self.shared.unwanted.push(unwanted) {
+            discard(unwanted);
+        }
     }
 
     /// Wakes whoever has nothing to do: who is busy looks anyway before it sleeps.
@@ -60,10 +72,13 @@ impl Shared {
     fn work(&self) {
         machine::give_way();
         while !self.has_ended.load(Ordering::Acquire) {
-            match self.waiting.next() {
+            if let Some(unwanted) = self.unwanted.pop() {
+                discard(unwanted);
+            } else if let Some(errand) = self.waiting.next() {
                 // Also what it leaves behind may panic when it is dropped.
-                Some(errand) => _ = catch_unwind(AssertUnwindSafe(|| self.run(errand))),
-                None => std::thread::park(),
+                let _says_so_itself = catch_unwind(AssertUnwindSafe(|| self.run(errand)));
+            } else {
+                std::thread::park();
             }
         }
     }

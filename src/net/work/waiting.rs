@@ -2,7 +2,7 @@
 
 use crossbeam_queue::ArrayQueue;
 
-use crate::work::{IN_FLIGHT_MAX, Stop, WorkId};
+use crate::work::{IN_FLIGHT_MAX, Stop, WorkId, discard};
 
 /// Twice what may be in flight, so that where no place is free, at least half of what waits is not wanted any more.
 const PLACES: usize = 2 * IN_FLIGHT_MAX;
@@ -38,13 +38,16 @@ impl<W> Waiting<W> {
             if !errand.stop.is_asked() {
                 return Some(errand);
             }
+            discard(errand);
         }
     }
 
     fn drop_unwanted(&self) {
         for _ in 0..self.0.len() {
-            if let Some(errand) = self.0.pop().filter(|errand| !errand.stop.is_asked()) {
-                let _fits_where_it_was = self.0.push(errand);
+            match self.0.pop() {
+                Some(errand) if errand.stop.is_asked() => discard(errand),
+                Some(errand) => _ = self.0.push(errand),
+                None => return,
             }
         }
     }
