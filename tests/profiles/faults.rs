@@ -36,10 +36,10 @@ fn a_profile_and_a_leaderboard_are_asked_for_side_by_side() {
     // Neither is answered before both are asked for.
     let (both, waiting) = (Mutex::new(Vec::new()), std::sync::Condvar::new());
     let desk = Desk::start(move |_, request, stream| {
-        let mut asked = both.lock().unwrap();
+        let mut asked = both.lock().expect("no other has panicked");
         asked.push(request.path.clone());
         waiting.notify_all();
-        drop(waiting.wait_while(asked, |asked| asked.len() < 2).unwrap());
+        drop(waiting.wait_while(asked, |asked| asked.len() < 2).expect("no other has panicked"));
         match request.path.as_str() {
             "/players/7" => answer(stream, 200, ANNA),
             "/board" => answer(stream, 200, r#"{"entries": [{"client_id": 9, "name": "Bo", "score": 5}]}"#),
@@ -182,17 +182,17 @@ fn nobody_goes_where_a_service_sends_to() {
 
 #[test]
 fn an_answer_that_breaks_off_is_no_answer() {
-    let ends: [(&str, fn(&TcpStream)); 5] = [
-        ("", hang_up),
-        ("HTTP/1.1 200", hang_up),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"name\": \"A\"}", hang_up),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", hang_up),
-        ("SSH-2.0-OpenSSH_9.6\r\n", hang_up),
+    let texts = [
+        "",
+        "HTTP/1.1 200",
+        "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"name\": \"A\"}",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
+        "SSH-2.0-OpenSSH_9.6\r\n",
     ];
-    for (text, end) in ends {
+    for text in texts {
         let (fault, asked) = told(LONG, move |stream| {
             say(stream, text);
-            end(stream);
+            hang_up(stream);
         });
         assert!(matches!(fault, Fault::Broken(_)) && asked == ALL, "{text}: {fault} after {asked}");
     }
@@ -236,7 +236,7 @@ fn only_so_many_are_on_their_way_and_the_others_have_their_turn() {
     let (let_go, may_go) = channel::<()>();
     let may_go = Mutex::new(may_go);
     let desk = Desk::start(move |_, _, stream| {
-        let _one_at_a_time = may_go.lock().unwrap().recv();
+        let _one_at_a_time = may_go.lock().expect("no other has panicked").recv();
         answer(stream, 200, "{}");
     });
     let service = desk.service(LONG);

@@ -2,8 +2,9 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tickcast::profiles::{Service, ServiceConfig};
@@ -32,15 +33,14 @@ impl Desk {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let addr = listener.local_addr().expect("an address");
         let (asking, asked) = channel();
-        let (answer, count) = (Arc::new(answer), Arc::new(Mutex::new(0)));
+        let (answer, count) = (Arc::new(answer), Arc::<AtomicUsize>::default());
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (answer, count, asking) = (Arc::clone(&answer), Arc::clone(&count), asking.clone());
                 std::thread::spawn(move || {
                     let mut stream = stream;
                     while let Some(request) = read(&stream) {
-                        let before = std::mem::replace(&mut *count.lock().unwrap(), 0);
-                        *count.lock().unwrap() = before + 1;
+                        let before = count.fetch_add(1, Ordering::Relaxed);
                         let _test_has_ended = asking.send(request.clone());
                         answer(before, &request, &mut stream);
                     }
