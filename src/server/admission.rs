@@ -134,15 +134,18 @@ impl Server {
         credential: Option<&Credential>,
         placed: Option<(Position, u32)>,
     ) -> PeerKey {
-        let mut before = self.peers.by_client(join.client_id).and_then(|key| self.peers.remove(key));
-        let accounts_before = before.as_ref().and_then(|before| self.gate.accounts_at(before.addr));
+        let held = self.peers.by_client(join.client_id);
+        let addr_before = held.and_then(|key| self.peers.get(key)).map(|before| before.addr);
+        let accounts_before = addr_before.and_then(|addr| self.gate.accounts_at(addr));
         let accounts = self.gate.accounts_at(join.from).or(accounts_before);
+        // While the peer that it had is still there: the game may put its player elsewhere, of which its client is to hear.
+        if let Some(other) = self.gate.key_at(join.from).filter(|other| Some(*other) != held) {
+            self.remove(other, Departure::Replaced);
+        }
+        let mut before = held.and_then(|key| self.peers.remove(key));
         if let Some(before) = before.as_mut().filter(|before| before.addr != join.from) {
             self.gate.remove(before.addr);
             say_closed(&mut self.outbox, before, ClosedReason::Replaced);
-        }
-        if let Some(other) = self.gate.key_at(join.from) {
-            self.remove(other, Departure::Replaced);
         }
         let player = self.world.admit(join.client_id);
         let remembered = self.memory.as_mut().and_then(|memory| memory.recall(join.client_id));

@@ -217,6 +217,27 @@ fn everyone_who_joined_leaves_once_and_a_change_of_address_is_neither() {
     assert_eq!(gone_silent, ["10 at None: TimedOut", "8 at None: TimedOut"]);
 }
 
+#[test]
+fn whom_the_game_puts_elsewhere_as_its_client_takes_an_address_over_is_told() {
+    let leave = |realm: &mut Realm<'_>, player: u32, _: Departure| {
+        assert!(player != 7 || realm.relocate(8, at(-40, 0)));
+    };
+    let mut net = playing(Made { leave: Some(Box::new(leave)), ..Made::default() });
+    let seat = net.join(8);
+    net.move_to(seat, 5, 0);
+    net.step();
+    // Another plays at the address that the client is about to have.
+    net.change_address(seat);
+    let addr = net.seats[seat].addr;
+    let other = net.prove(addr, hello(7, 1));
+    net.say(addr, other);
+    net.step();
+    net.rejoin(seat);
+    net.run(2);
+    assert_eq!((net.true_at(8), net.server.gate().peers()), (Some(at(-40, 0)), 1));
+    assert_eq!(net.seats[seat].client.take_correction(), Some(at(-40, 0)));
+}
+
 /// Everyone known to a client, by id: the kind and where.
 fn known(net: &Net, seat: usize) -> BTreeMap<u32, (u8, Position)> {
     let world = net.seats[seat].client.world();
