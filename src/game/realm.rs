@@ -7,7 +7,7 @@ use crate::mail::{Delivery, Office, SendError};
 use crate::secret::Secret;
 use crate::wire::{Bounds, Player, Position, Tick, kind_of};
 use crate::work::{Busy, Ledger, Work, WorkId};
-use crate::world::World;
+use crate::world::{PlayerSlot, World};
 
 /// Something of the server's own in the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Entity {
 ///
 /// - When it is: [`Realm::tick`], [`Realm::tick_rate`].
 /// - Where one may stand: [`Realm::bounds`], [`Realm::set_bounds`].
-/// - Players: [`Realm::players`], [`Realm::player`], [`Realm::relocate`].
+/// - Players: [`Realm::players`], [`Realm::player`], [`Realm::slot_of`], [`Realm::relocate`].
 /// - Messages: [`Realm::send`].
 /// - Entities: [`Realm::entities`], [`Realm::entity`], [`Realm::spawn`], [`Realm::place`], [`Realm::despawn`].
 /// - Work beside the tick: [`Realm::start`].
@@ -125,6 +125,11 @@ impl<'a> Realm<'a> {
     /// The player known by `client_id`, if it stands somewhere.
     pub fn player(&self, client_id: u32) -> Option<Player> {
         self.world.find(client_id).filter(|_| kind_of(client_id) == 0)
+    }
+
+    /// The row of a player in the world, also of one whom nobody has seen yet: see [`crate::game::Step::slot`].
+    pub fn slot_of(&self, client_id: u32) -> Option<PlayerSlot> {
+        self.world.slot_of(client_id).filter(|_| kind_of(client_id) == 0)
     }
 
     /// Puts a player somewhere, also one whom nobody has seen yet, and tells its client: moves that it made before it knew

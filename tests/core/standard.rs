@@ -73,6 +73,26 @@ fn the_speed_limit_is_of_each_player_and_survives_no_change_of_player() {
 }
 
 #[test]
+fn whoever_leaves_and_comes_back_has_saved_nothing_by_that() {
+    let mut net = Net::new(Config { speed_limit: Some(30), ..small() });
+    net.server.remember([]);
+    let started = net.tick_now();
+    for _ in 0..10 {
+        // The rows of the world are given away in turn.
+        let seats = [7, 8].map(|client_id| net.join(client_id));
+        let x = net.true_at(7).map_or(0, |at| at.x + 29);
+        seats.into_iter().for_each(|seat| net.move_to(seat, x, 0));
+        net.step();
+        seats.into_iter().for_each(|seat| net.leave(seat));
+        net.step();
+    }
+    let ticks = (net.tick_now() - started) as i32;
+    net.join(7);
+    let x = net.true_at(7).map_or(0, |at| at.x);
+    assert!(x <= 30 + ticks, "{x} units in {ticks} ticks");
+}
+
+#[test]
 fn a_newcomer_stands_at_the_spawn_and_whoever_is_remembered_where_it_stood() {
     let world = Bounds { min: at(-10, -10), max: at(10, 10) };
     let mut net = Net::new(Config { spawn: Some(at(4, -4)), world, ..small() });

@@ -115,6 +115,11 @@ impl Game for Standard {
     }
 
     fn on_leave(&mut self, realm: &mut Realm<'_>, player: u32, _why: Departure) {
+        if let Some(limit) = &mut self.speed_limit
+            && let Some(slot) = realm.slot_of(player)
+        {
+            limit.on_leave(realm.tick(), slot, player);
+        }
         self.enemies.on_leave(player);
         self.fame.on_leave(realm, player);
     }

@@ -1,8 +1,11 @@
 //! How far a player may move: no farther than its time allows, counted in ticks, so that a replay judges alike.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use crate::config::TickRate;
 use crate::game::Step;
 use crate::wire::{Position, Tick};
+use crate::world::PlayerSlot;
 
 /// What a player has not walked is its own for a second: a network brings moves late and together, and loses some. At slow
 /// tick rates for so many ticks: two moves may arrive in one.
@@ -19,6 +22,10 @@ pub(super) struct SpeedLimit {
     saved_max: f64,
     /// By the player's row in the world.
     purses: Vec<Purse>,
+    /// Those of players who have gone, until they are full: whoever comes back has saved nothing by that.
+    left: BTreeMap<u32, Purse>,
+    /// Who left when, oldest first.
+    leaving: VecDeque<(Tick, u32)>,
 }
 
 /// How far one player may move at once.
@@ -35,7 +42,33 @@ impl SpeedLimit {
         let units_per_second = f64::from(units_per_second);
         let units_per_tick = units_per_second * tick_rate.period().as_secs_f64() * ROUNDING;
         let saved_max = units_per_second.max(units_per_tick * SAVED_TICKS_MIN);
-        Self { units_per_tick, saved_max, purses: Vec::new() }
+        Self {
+            units_per_tick,
+            saved_max,
+            purses: Vec::new(),
+            left: BTreeMap::new(),
+            leaving: VecDeque::new(),
+        }
+    }
+
+    /// A player goes who had this row.
+    pub(super) fn on_leave(&mut self, now: Tick, slot: PlayerSlot, player: u32) {
+        self.forget_full(now);
+        let purse = self.purses.get(slot.index()).filter(|purse| purse.player == Some(player));
+        if let Some(purse) = purse {
+            self.left.insert(player, *purse);
+            self.leaving.push_back((now, player));
+        }
+    }
+
+    fn forget_full(&mut self, now: Tick) {
+        let is_full = |since: Tick| now.since(since) as f64 * self.units_per_tick >= self.saved_max;
+        while let Some((_, player)) = self.leaving.pop_front_if(|(since, _)| is_full(*since)) {
+            // It may have come back and left again since.
+            if self.left.get(&player).is_some_and(|purse| is_full(purse.counted)) {
+                self.left.remove(&player);
+            }
+        }
     }
 
     /// Whether a player who stands at `from` may take the step now; it has paid for it then.
@@ -59,7 +92,8 @@ impl SpeedLimit {
         }
         let purse = &mut self.purses[index];
         if purse.player != Some(step.player) {
-            *purse = Purse { player: Some(step.player), units: self.saved_max, counted: now };
+            let full = Purse { player: Some(step.player), units: self.saved_max, counted: now };
+            *purse = self.left.remove(&step.player).unwrap_or(full);
         }
         purse
     }
