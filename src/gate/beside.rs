@@ -41,9 +41,20 @@ impl Gate {
             && wire::sealed(Sender::Client, bytes).is_some()
     }
 
+    /// A move, perhaps with extras, whose messages are no longer than they may be: a game may count on that.
+    pub(super) fn read_move<'a>(
+        &self,
+        bytes: &'a [u8],
+    ) -> Result<(Move, Option<MoveExtras<'a>>), DropReason> {
+        let (step, extras) = wire::decode_move(bytes).map_err(|_| DropReason::Malformed)?;
+        let messages = extras.iter().flat_map(|extras| extras.messages);
+        let longest = messages.map(|message| message.bytes.len()).max().unwrap_or(0);
+        (longest <= self.message_bytes_max).then_some((step, extras)).ok_or(DropReason::Malformed)
+    }
+
     /// Whoever has not joined sends none, also where the server is open.
     pub(super) fn on_long_move(&self, now: Instant, from: PeerAddr, bytes: &[u8]) -> Result<(), DropReason> {
-        let (step, extras) = wire::decode_move(bytes).map_err(|_| DropReason::Malformed)?;
+        let (step, extras) = self.read_move(bytes)?;
         if self.tickets.is_some() {
             return Err(DropReason::Unsealed);
         }

@@ -130,6 +130,8 @@ pub struct Gate {
     open: bool,
     /// How long a move may be.
     move_bytes_max: usize,
+    /// And a message in it.
+    message_bytes_max: usize,
     /// Without, everyone may play, and says so in clear.
     tickets: Option<Tickets>,
     budget: Budget,
@@ -151,6 +153,7 @@ impl Gate {
             started,
             open: config.open,
             move_bytes_max: MOVE_BYTES + wire::extras_bytes_max(config.datagram_bytes),
+            message_bytes_max: wire::message_bytes_max(config.datagram_bytes),
             tickets: config.tickets.as_ref().map(Tickets::new),
             budget: Budget::new(config.moves_per_second, config.burst()),
             hello_budget: Budget::of_hellos(),

@@ -163,7 +163,7 @@ impl Gate {
         inside: &'a [u8],
     ) -> Result<Inside<'a>, DropReason> {
         if wire::starts_as_move(inside) {
-            let (step, extras) = wire::decode_move(inside).map_err(|_| DropReason::Malformed)?;
+            let (step, extras) = self.read_move(inside)?;
             let key = match extras {
                 None => self.check_move(age, entry, &step)?,
                 Some(_) => self.check_long_move(age, entry, &step)?,

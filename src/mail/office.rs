@@ -13,7 +13,6 @@ use crate::wire::{
 pub struct Mailbox {
     outgoing: Outgoing,
     incoming: Incoming,
-    allowance: Allowance,
 }
 
 /// What becomes of a message that has come.
@@ -32,13 +31,19 @@ impl Mailbox {
         self.incoming.owed().is_some() || self.outgoing.has_due(now)
     }
 
-    /// Takes a message of the player's, who may say so many bytes in a second.
-    pub fn take(&mut self, now: Duration, message: &Message<'_>, bytes_per_second: u32) -> Taken {
+    /// Takes a message of the player's, who may say so many bytes in a second, and has said some.
+    pub fn take(
+        &mut self,
+        now: Duration,
+        message: &Message<'_>,
+        said: &mut Allowance,
+        bytes_per_second: u32,
+    ) -> Taken {
         let is_reliable = message.sequence != 0;
         if is_reliable && !self.incoming.expects(message.sequence) {
             return Taken::OutOfTurn;
         }
-        if !self.allowance.charge(now, MESSAGE_HEADER_BYTES + message.bytes.len(), bytes_per_second) {
+        if !said.charge(now, MESSAGE_HEADER_BYTES + message.bytes.len(), bytes_per_second) {
             return Taken::TooMuch;
         }
         if is_reliable {

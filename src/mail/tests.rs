@@ -129,9 +129,10 @@ fn who_goes_leaves_nothing_in_its_row_and_who_does_not_read_is_nobody() {
 fn what_is_too_much_is_not_taken_and_comes_again() {
     let mut office = Office::new(1_200);
     office.admit(0);
+    let mut said = Allowance::default();
     let mut take = |now, sequence| {
         let message = Message { sequence, bytes: &[1; 250] };
-        office.of_sender(0).expect("a reader").take(ms(now), &message, 1_024)
+        office.of_sender(0).expect("a reader").take(ms(now), &message, &mut said, 1_024)
     };
     assert_eq!([1, 3, 2, 3, 0].map(|sequence| take(0, sequence)), {
         [Taken::Now, Taken::OutOfTurn, Taken::Now, Taken::Now, Taken::Now]

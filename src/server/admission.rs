@@ -159,6 +159,7 @@ impl Server {
         let snapshots = Snapshots::new(encoding, self.config.snapshot_bytes());
         let mut peer = Peer::new(join, self.draw_session(), player, snapshots, self.now);
         peer.extras = extras;
+        peer.said = before.as_ref().map(|before| before.said).unwrap_or_default();
         if let Some(before) = before.as_ref().filter(|before| before.is_known_by(join.session)) {
             peer.session_before = Some(join.session);
             peer.resume(before);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use crate::gate::{Join, PeerAddr, PeerKey, is_newer};
+use crate::mail::Allowance;
 use crate::seal::Sealer;
 use crate::secret::{HashState, Secret};
 use crate::snapshot::{Told, Turn};
@@ -28,6 +29,8 @@ pub(super) struct Peer {
     pub(super) snapshots: Snapshots,
     /// Whether it reads and sends what stands beside the players in snapshots and behind moves.
     pub(super) extras: bool,
+    /// How much it has said lately. Joining anew buys nothing here either.
+    pub(super) said: Allowance,
     /// Whether messages and corrections go on from the session that its hello named.
     pub(super) is_resumed: bool,
     /// Seals what it is sent, if it has come with a ticket.
@@ -89,6 +92,7 @@ impl Peer {
             correction: Correction::default(),
             snapshots,
             extras: false,
+            said: Allowance::default(),
             is_resumed: false,
             sealer: None,
             ticket: None,

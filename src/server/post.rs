@@ -18,15 +18,16 @@ impl Server {
             return;
         }
         let Some(peer) = self.peers.get(key) else { return };
-        let (row, client_id) = (peer.player.index(), peer.client_id);
-        self.office.on_received(row, beside.received);
+        self.office.on_received(peer.player.index(), beside.received);
         let messages = beside.messages.as_deref().and_then(Messages::read);
-        messages.into_iter().flatten().for_each(|message| self.on_message(row, client_id, &message));
+        messages.into_iter().flatten().for_each(|message| self.on_message(key, &message));
     }
 
-    fn on_message(&mut self, row: usize, client_id: u32, message: &Message<'_>) {
+    fn on_message(&mut self, key: PeerKey, message: &Message<'_>) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let (row, client_id, said) = (peer.player.index(), peer.client_id, &mut peer.said);
         let (now, per_second) = (self.gate.age(self.now), self.config.message_bytes_per_second);
-        let taken = self.office.of_sender(row).map(|mailbox| mailbox.take(now, message, per_second));
+        let taken = self.office.of_sender(row).map(|mailbox| mailbox.take(now, message, said, per_second));
         match taken {
             Some(Taken::Now) => self.hand_over(client_id, message.bytes),
             Some(Taken::TooMuch) => self.gate.count(DropReason::MessageRate),

@@ -295,6 +295,53 @@ fn a_flood_of_messages_is_cut_to_the_rate_and_reliable_ones_come_again() {
 }
 
 #[test]
+fn whoever_says_hello_anew_may_say_no_more_for_that() {
+    let mut chat = Chat::new(Config { message_bytes_per_second: 1_024, ..small() });
+    let from = chat.net.address();
+    for nonce in 1..=7 {
+        let encoding = HelloEncoding { encoding: Encoding::Plain, extras: nonce % 3 > 0 }.number();
+        let session = chat.net.welcomed(from, Hello { encoding, ..hello(7, nonce) }).session;
+        for sequence in 1..=4 {
+            let mut bytes = bytes_of(step(7, session, sequence, 5));
+            put_move_extras(0, 0, &mut bytes);
+            put_message(&Message { sequence: 0, bytes: &text(0, 250) }, &mut bytes);
+            chat.net.say_bytes(from, &bytes);
+        }
+        chat.net.step();
+        chat.net.mail(from);
+    }
+    let heard = chat.heard(7).len();
+    assert!((4..=6).contains(&heard), "{heard} of 256 bytes in half a second");
+}
+
+#[test]
+fn whoever_is_told_much_all_the_time_still_gets_to_know_the_world() {
+    for (seats, datagram_bytes, view) in
+        [(0, 256, None), (1, 256, None), (0, 256, Some(2_000)), (1, 256, Some(2_000)), (0, 1_200, None)]
+    {
+        let mut chat = Chat::new(Config { datagram_bytes, view, ..small() });
+        (0..seats).for_each(|number| _ = chat.net.join(90 + number));
+        let seat = chat.net.join(100);
+        let others = Vec::from_iter((200..240).map(|client_id| chat.net.join(client_id)));
+        let mut draw = Draw::new(5);
+        for tick in 0..200_u64 {
+            chat.say(100, Delivery::Unreliable, &text(tick, 24));
+            chat.say(100, Delivery::Unreliable, &text(tick, 20));
+            for &other in &others {
+                let (x, y) = (draw.below(1_000) as i32, draw.below(1_000) as i32);
+                if tick % 30 == 0 {
+                    chat.net.move_to(other, x, y);
+                }
+            }
+            chat.turn(seat);
+            chat.read(seat);
+        }
+        let known = chat.net.known(seat).len();
+        assert_eq!(known, chat.net.truth().len(), "{seats} {datagram_bytes} {view:?}");
+    }
+}
+
+#[test]
 fn what_is_no_extras_is_dropped_and_what_lies_changes_nothing_for_others() {
     let mut chat = Chat::new(small());
     let (liar, bystander) = (chat.net.address(), chat.net.join(101));
@@ -311,10 +358,13 @@ fn what_is_no_extras_is_dropped_and_what_lies_changes_nothing_for_others() {
     let before = chat.net.server.gate().drops().total();
     let too_long = vec![1; 301];
     let empty = [0; 14];
-    for wrong in [&[0; 7][..], &[0; 9], &empty, &[1; 40], &too_long, &vec![0; 1_100]] {
+    let longest = message_bytes_max(chat.net.server.config().datagram_bytes);
+    let mut message_too_long = vec![0; 8];
+    put_message(&Message { sequence: 0, bytes: &vec![1; longest + 1] }, &mut message_too_long);
+    for wrong in [&[0; 7][..], &[0; 9], &empty, &[1; 40], &too_long, &vec![0; 1_100], &message_too_long] {
         say(&mut chat, wrong);
     }
-    assert_eq!(chat.net.server.gate().drops().total() - before, 6);
+    assert_eq!((chat.net.server.gate().drops().total() - before, chat.heard(7).len()), (7, 0));
     let mut draw = Draw::new(3);
     for _ in 0..200 {
         let mut behind = Vec::new();
