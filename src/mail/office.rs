@@ -124,6 +124,11 @@ impl Office {
         }
     }
 
+    /// Whether the player has said something, or was said something. Else [`Office::write_extras`] has no message to write.
+    pub fn has_mailbox(&self, row: usize) -> bool {
+        matches!(self.rows.get(row), Some(Row::Open(_)))
+    }
+
     /// The player has all reliable messages up to this one.
     pub fn on_received(&mut self, row: usize, received: u32) {
         if let Some(mailbox) = self.opened(row) {

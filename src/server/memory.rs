@@ -79,10 +79,15 @@ impl Memory {
     pub(super) fn mark(&mut self, now: Instant, slot: PlayerSlot) {
         let word = slot.index() / WORD_SLOTS;
         if word >= self.marks.len() {
-            self.marks.resize(word + 1, 0);
+            self.make_room(word);
         }
         self.marks[word] |= 1 << (slot.index() % WORD_SLOTS);
         self.since.get_or_insert(now);
+    }
+
+    #[cold]
+    fn make_room(&mut self, word: usize) {
+        self.marks.resize(word + 1, 0);
     }
 
     /// The player of `slot` is about to go, who stood somewhere, or nowhere yet.

@@ -245,8 +245,10 @@ impl Server {
     pub fn poll(&mut self, batch: &mut Batch) -> bool {
         batch.clear();
         self.hand_out_answers(batch);
+        // Asked for once, not for each peer.
+        let age = self.gate.age(self.now);
         while !batch.is_full() && self.next_place < self.peers.end() {
-            self.snapshot_for(self.next_place, batch);
+            self.snapshot_for(self.next_place, age, batch);
             self.next_place += 1;
         }
         self.report.totals.bytes_out += batch.bytes() as u64;
@@ -417,9 +419,7 @@ impl Server {
         }
     }
 
-    fn snapshot_for(&mut self, place: usize, batch: &mut Batch) {
-        let (age, bytes_max) =
-            (self.gate.age(self.now), wire::extras_bytes_max(self.config.snapshot_bytes()));
+    fn snapshot_for(&mut self, place: usize, age: Duration, batch: &mut Batch) {
         let Some(peer) = self.peers.at(place) else { return };
         let header = SnapshotHeader {
             session: peer.session,
@@ -429,8 +429,11 @@ impl Server {
             players: self.world.standing_count() as u32,
         };
         self.extras.clear();
-        if peer.extras {
-            let (row, correction) = (peer.player.index(), peer.correction.told());
+        let row = peer.player.index();
+        // Most have nothing to be told, and pay for no more than this question.
+        if peer.extras && (peer.correction.is_open || self.office.has_mailbox(row)) {
+            let (correction, bytes_max) =
+                (peer.correction.told(), wire::extras_bytes_max(self.config.snapshot_bytes()));
             self.office.write_extras(row, age, correction, bytes_max, &mut self.extras);
         }
         let (extras, snapshots) = (&self.extras[..], &mut peer.snapshots);

@@ -18,12 +18,24 @@ impl Server {
     pub(super) fn apply(&mut self, key: PeerKey, step: &Step, echo: u32) -> Result<(), DropReason> {
         let (judged, correction) = self.take_in(key, step, echo)?;
         let about = About { hook: "on_move", player: Some(judged.player) };
-        let verdict = self.ask(about, |game, realm| game.on_move(realm, &judged));
-        self.carry_out(key, &judged, correction, verdict.unwrap_or(Verdict::Refuse))?;
+        let verdict = self.ask(about, |game, realm| game.on_move(realm, &judged)).unwrap_or(Verdict::Refuse);
         let peer = self.peers.get_mut(key).ok_or(DropReason::PeerGone)?;
-        peer.applied.note(step.sequence);
-        self.report.totals.moves_applied += 1;
-        Ok(())
+        if peer.correction.number != correction {
+            // The hook has put the player elsewhere, which its verdict does not undo.
+            return Err(DropReason::Corrected);
+        }
+        match verdict {
+            Verdict::Accept => {
+                let placed = self.world.place(judged.slot, judged.to, judged.state);
+                let is_news = placed.map_err(|_| DropReason::OutsideWorld)?;
+                peer.applied.note(step.sequence);
+                self.report.totals.moves_applied += 1;
+                self.mark_if(is_news, judged.slot);
+                Ok(())
+            }
+            Verdict::Correct(at) => Err(self.correct(key, &judged, at)),
+            Verdict::Refuse => Err(DropReason::MoveRefused),
+        }
     }
 
     /// What the move says of its peer is taken in; gives what the game is to judge, and the number of the newest correction.
@@ -48,25 +60,6 @@ impl Server {
         Ok((Judged { player, slot, from, to: step.at, state: step.state }, peer.correction.number))
     }
 
-    fn carry_out(
-        &mut self,
-        key: PeerKey,
-        step: &Judged,
-        correction: u32,
-        verdict: Verdict,
-    ) -> Result<(), DropReason> {
-        let peer = self.peers.get_mut(key).ok_or(DropReason::PeerGone)?;
-        if peer.correction.number != correction {
-            // The hook has put the player elsewhere, which its verdict does not undo.
-            return Err(DropReason::Corrected);
-        }
-        match verdict {
-            Verdict::Accept => self.put(step.slot, step.to, step.state).map_err(|_| DropReason::OutsideWorld),
-            Verdict::Correct(at) => Err(self.correct(key, step, at)),
-            Verdict::Refuse => Err(DropReason::MoveRefused),
-        }
-    }
-
     fn correct(&mut self, key: PeerKey, step: &Judged, at: Position) -> DropReason {
         let state = self.world.player(step.slot).map_or(step.state, |player| player.state);
         if self.put(step.slot, at, state).is_err() {
@@ -80,11 +73,16 @@ impl Server {
 
     /// Puts a player somewhere.
     pub(super) fn put(&mut self, slot: PlayerSlot, at: Position, state: u32) -> Result<(), OutsideWorld> {
-        if self.world.place(slot, at, state)?
-            && let Some(memory) = &mut self.memory
-        {
+        let is_news = self.world.place(slot, at, state)?;
+        self.mark_if(is_news, slot);
+        Ok(())
+    }
+
+    /// In place, for there is one for every move.
+    #[inline(always)]
+    fn mark_if(&mut self, is_news: bool, slot: PlayerSlot) {
+        if is_news && let Some(memory) = &mut self.memory {
             memory.mark(self.now, slot);
         }
-        Ok(())
     }
 }

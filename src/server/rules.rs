@@ -99,7 +99,10 @@ impl Server {
         let mut realm = Realm::new(scene, &mut self.world, &mut self.office, effects, random, work);
         // Nothing of the server's is left half done: what a realm does is done when it returns.
         let answer = catch_unwind(AssertUnwindSafe(|| hook(game.as_mut(), &mut realm)));
-        self.put_into_effect();
+        // Asked here, for most hooks do nothing of the kind, and there is one for every move.
+        if !self.rules.effects.relocated.is_empty() || self.world.has_despawned() {
+            self.put_into_effect();
+        }
         answer.map_err(|panic| self.on_panic(about, panic.as_ref())).ok()
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Read once, at the edge: what these types hold is well formed, and borrows the datagram.
 
-use super::codec::{encode_part, prefix};
+use super::codec::{encode_part, prefix, put_snapshot_header};
 use super::message::{Move, PlainSnapshot, Position, SnapshotHeader};
 use super::{DecodeError, MOVE_BYTES, codec};
 
@@ -222,7 +222,7 @@ pub fn encode_plain(snapshot: &PlainSnapshot, extras: &[u8], out: &mut Vec<u8>) 
 /// Appends what a plain snapshot has before its lists.
 pub(crate) fn put_plain_head(header: &SnapshotHeader, extras: &[u8], out: &mut Vec<u8>) {
     let tag = if extras.is_empty() { super::PLAIN_TAG } else { super::PLAIN_EXTRAS_TAG };
-    encode_part(&(tag, *header), out);
+    put_snapshot_header(tag, header, out);
     out.extend_from_slice(extras);
 }
 

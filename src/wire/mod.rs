@@ -17,7 +17,7 @@ pub use codec::{
     CompactSnapshot, DecodeError, compact_snapshot, decode_client, decode_server, encode_client,
     encode_server, snapshot_header,
 };
-pub(crate) use codec::{encode_part, encode_reply, hello_prefix};
+pub(crate) use codec::{encode_part, encode_reply, hello_prefix, put_snapshot_header};
 pub use entity::{ENTITY_NUMBERS, SERVER_IDS_FROM, entity_id, kind_of};
 pub use extras::{
     Correction, EXTRAS_BYTES_MAX, MESSAGE_HEADER_BYTES, MOVE_EXTRAS_BYTES_MIN, Message, Messages, MoveExtras,

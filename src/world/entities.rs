@@ -51,6 +51,11 @@ impl World {
         true
     }
 
+    /// Whether [`World::take_despawned`] has something to tell.
+    pub fn has_despawned(&self) -> bool {
+        !self.despawned.is_empty()
+    }
+
     /// An entity that has gone and was not told of here before, and the slot that it had, which is vacant from now on.
     pub fn take_despawned(&mut self) -> Option<(PlayerSlot, u32)> {
         let (slot, id) = self.despawned.pop()?;

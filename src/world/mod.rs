@@ -103,6 +103,7 @@ impl World {
 
     /// Puts a player somewhere; from its first time on it is seen. True if that changes anything. Where that is no place,
     /// the player stays where it is.
+    #[inline]
     pub fn place(&mut self, slot: PlayerSlot, at: Position, state: u32) -> Result<bool, OutsideWorld> {
         if !self.bounds.contains(at) {
             return Err(OutsideWorld);

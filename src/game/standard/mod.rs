@@ -60,6 +60,16 @@ impl Standard {
         self.enemies.send_off(realm, &self.levels, enemy)
     }
 
+    /// On its own: where there is no level, a move pays for no more than the question.
+    #[inline(never)]
+    fn judge_in_level(&mut self, realm: &mut Realm<'_>, step: &Step) -> Verdict {
+        let verdict = self.levels.judge(step);
+        if verdict == Verdict::Accept {
+            self.levels.on_step(realm, step);
+        }
+        verdict
+    }
+
     /// Another level is played: its bounds, and everyone stands somewhere in it.
     fn switch(&mut self, realm: &mut Realm<'_>) {
         let Some(level) = self.levels.level() else { return };
@@ -90,10 +100,12 @@ impl Game for Standard {
         {
             return Verdict::Correct(from);
         }
-        let verdict = self.levels.judge(step);
+        let verdict = match self.levels.level() {
+            None => Verdict::Accept,
+            Some(_) => self.judge_in_level(realm, step),
+        };
         if verdict == Verdict::Accept {
             self.fame.on_step(step);
-            self.levels.on_step(realm, step);
         }
         verdict
     }

@@ -29,12 +29,17 @@ pub(super) struct SpeedLimit {
 }
 
 /// How far one player may move at once.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Purse {
     /// Whose it is. A row of the world gets another player when the one before has gone.
-    player: Option<u32>,
+    player: u32,
     units: f64,
     counted: Tick,
+}
+
+impl Purse {
+    /// No client has this id: it is one of the server's own.
+    const NOBODYS: Purse = Purse { player: u32::MAX, units: 0.0, counted: Tick(0) };
 }
 
 impl SpeedLimit {
@@ -54,7 +59,7 @@ impl SpeedLimit {
     /// A player goes who had this row.
     pub(super) fn on_leave(&mut self, now: Tick, slot: PlayerSlot, player: u32) {
         self.forget_full(now);
-        let purse = self.purses.get(slot.index()).filter(|purse| purse.player == Some(player));
+        let purse = self.purses.get(slot.index()).filter(|purse| purse.player == player);
         if let Some(purse) = purse {
             self.left.insert(player, *purse);
             self.leaving.push_back((now, player));
@@ -73,29 +78,28 @@ impl SpeedLimit {
 
     /// Whether a player who stands at `from` may take the step now; it has paid for it then.
     pub(super) fn allows(&mut self, now: Tick, step: &Step, from: Position) -> bool {
-        let (saved_max, units_per_tick) = (self.saved_max, self.units_per_tick);
-        let purse = self.purse(now, step);
-        purse.units = (purse.units + now.since(purse.counted) as f64 * units_per_tick).min(saved_max);
-        purse.counted = now;
-        let left = purse.units - distance(from, step.to);
-        let is_allowed = left >= 0.0;
-        if is_allowed {
-            purse.units = left;
+        let index = step.slot.index();
+        if self.purses.get(index).is_none_or(|purse| purse.player != step.player) {
+            self.hand_purse(now, index, step.player);
         }
+        let purse = &mut self.purses[index];
+        // In 32 bits, which are made a float by one instruction.
+        let ticks = now.since(purse.counted).min(u32::MAX.into()) as u32;
+        let units = (purse.units + f64::from(ticks) * self.units_per_tick).min(self.saved_max);
+        let left = units - distance(from, step.to);
+        let is_allowed = left >= 0.0;
+        (purse.units, purse.counted) = (if is_allowed { left } else { units }, now);
         is_allowed
     }
 
-    fn purse(&mut self, now: Tick, step: &Step) -> &mut Purse {
-        let index = step.slot.index();
+    /// The row is another player's now: with the purse that it left with, or a full one.
+    #[cold]
+    fn hand_purse(&mut self, now: Tick, index: usize, player: u32) {
         if index >= self.purses.len() {
-            self.purses.resize(index + 1, Purse::default());
+            self.purses.resize(index + 1, Purse::NOBODYS);
         }
-        let purse = &mut self.purses[index];
-        if purse.player != Some(step.player) {
-            let full = Purse { player: Some(step.player), units: self.saved_max, counted: now };
-            *purse = self.left.remove(&step.player).unwrap_or(full);
-        }
-        purse
+        let full = Purse { player, units: self.saved_max, counted: now };
+        self.purses[index] = self.left.remove(&player).unwrap_or(full);
     }
 }
 

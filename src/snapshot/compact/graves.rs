@@ -32,6 +32,11 @@ impl Graves {
         self.count - later.count() as u32
     }
 
+    /// Whether none of them come after the first so many.
+    pub(super) fn are_known(&self, buried: u32) -> bool {
+        self.count == buried || self.dissolved.is_empty()
+    }
+
     /// Those after the first so many.
     pub(super) fn after(&self, buried: u32) -> impl ExactSizeIterator<Item = u16> {
         let unknown = ((self.count - buried) as usize).min(self.dissolved.len());
@@ -52,7 +57,10 @@ mod tests {
         }
         assert_eq!([0, 1, 4, 5].map(|age| graves.count(Tick(5), age)), [5, 4, 1, 0]);
         assert_eq!((graves.after(3).collect::<Vec<_>>(), graves.after(5).len()), (vec![4, 5], 0));
+        assert!(graves.are_known(5) && !graves.are_known(4));
         graves.begin(Tick(67));
         assert_eq!((graves.after(0).collect::<Vec<_>>(), graves.count(Tick(67), 0)), (vec![4, 5], 5));
+        graves.begin(Tick(100));
+        assert!(graves.are_known(0) && graves.after(0).len() == 0, "nobody believes in them any more");
     }
 }

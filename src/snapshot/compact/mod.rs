@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use crate::wire::block::Member;
 use crate::wire::{
-    CHECKSUM_FLAG, COMPACT_TAG, EXTRAS_FLAG, Position, SnapshotHeader, Tick, encode_part, kind_of,
+    CHECKSUM_FLAG, COMPACT_TAG, EXTRAS_FLAG, Position, SnapshotHeader, Tick, kind_of, put_snapshot_header,
 };
 use crate::world::{PlayerSlot, World};
 
@@ -219,7 +219,7 @@ impl CompactSnapshots {
             told.set_home(home, before);
         }
         let limit = out.len() + (told.budget() + extras.len()).min(self.datagram_bytes);
-        encode_part(&(COMPACT_TAG, header), out);
+        put_snapshot_header(COMPACT_TAG, &header, out);
         let widths_at = out.len();
         out.push(self.clusters.id_bits() as u8);
         if self.has_checksums {

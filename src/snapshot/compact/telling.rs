@@ -32,6 +32,15 @@ impl Telling<'_, '_> {
     /// Names clusters that are no more, as long as the peer may believe in them; and where their members went, if it
     /// holds what the lead of its cluster was told of them.
     pub(super) fn bury(&mut self, graves: &Graves, lead: Option<&Records>) {
+        if graves.are_known(self.told.buried()) {
+            return self.told.note_buried();
+        }
+        self.name_buried(graves, lead);
+    }
+
+    /// On its own, for most peers know all in most ticks.
+    #[inline(never)]
+    fn name_buried(&mut self, graves: &Graves, lead: Option<&Records>) {
         let mut all_fit = true;
         for cluster in graves.after(self.told.buried()) {
             let mark = self.stock.marks[usize::from(cluster)];
