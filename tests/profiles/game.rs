@@ -244,8 +244,10 @@ fn scores_are_reported_until_they_are_taken() {
 }
 
 #[test]
-fn without_a_service_names_and_deeds_are_kept_here() {
+fn with_a_store_alone_names_and_deeds_are_kept_here() {
     let mut play = Play::new(None);
+    play.server.remember([]);
+    play.server.remember_profiles(Vec::new(), 1);
     play.join();
     let zoe = Name::new("Zoë").expect("a name");
     play.say(Said::Name(zoe));
@@ -267,4 +269,13 @@ fn without_a_service_names_and_deeds_are_kept_here() {
     assert!(play.server.order("leaderboard").contains("1. \"Zoë\" (client 7): 30"));
     let named = |told: &Told| matches!(told, Told::Profile { name, totals: Totals { .. } } if *name == zoe);
     assert!(play.has_been_told(named));
+}
+
+#[test]
+fn with_neither_store_nor_service_nobody_is_told_anything() {
+    let mut play = Play::new(None);
+    play.join();
+    play.say(Said::Board);
+    (0..30).for_each(|x| play.move_to(x, 0));
+    assert!(play.told.is_empty() && play.server.order("leaderboard").starts_with("refused: "));
 }

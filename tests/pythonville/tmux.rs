@@ -6,7 +6,9 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 /// Long enough for a machine that does much else; only a failure takes so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How long no word of a change is trusted.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A tmux server of its own with one pane; both end with it.
 pub(crate) struct Tmux {
@@ -76,7 +78,7 @@ impl Tmux {
         self.ask(&["capture-pane", "-p", "-t", "game"])
     }
 
-    /// Looks again whenever something has changed.
+    /// Looks again whenever something has changed, and now and then besides: of the end of a command tmux says nothing.
     fn wait<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
         let deadline = now() + PATIENCE;
         loop {
@@ -84,8 +86,8 @@ impl Tmux {
                 return found;
             }
             let left = deadline.saturating_duration_since(now());
-            if let Err(why) = self.changes.recv_timeout(left) {
-                panic!("waited in vain until {what} ({why}):\n{}", self.screen());
+            if self.changes.recv_timeout(left.min(LOOK_EVERY)).is_err() && left.is_zero() {
+                panic!("waited in vain until {what}:\n{}", self.screen());
             }
             while self.changes.try_recv().is_ok() {}
         }

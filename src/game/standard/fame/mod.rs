@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::words::{BOARD_TOLD_MAX, Said};
 use crate::config::{Config, REMEMBERED_MAX, TickRate};
-use crate::game::{Realm, Step};
+use crate::game::{REFUSED, Realm, Step};
 use crate::profiles::{Book, Entry, Profile};
 use crate::secret::Secret;
 use crate::wire::{Position, Tick, message_bytes_max};
@@ -16,14 +16,15 @@ use crate::work::Done;
 use asking::{Answer, Asking};
 use telling::Telling;
 
-/// How many players who do not play are known, where no store knows more.
+/// How many players who do not play are known, where a service knows more.
 const AWAY_MAX: usize = 65_536;
 /// How often changes go to the store.
 const KEEP_EVERY: Duration = Duration::from_secs(1);
 /// The most changes at once: some megabytes.
 const KEPT_MAX: usize = 65_536;
 
-/// See the module.
+/// See the module. Where there is neither a store nor a service nothing is counted, and nobody is told anything: who plays
+/// there pays for no message.
 ///
 /// [`Fame::recall`] at the start, if there is a store; then from the hook of the same name: [`Fame::on_join`],
 /// [`Fame::on_step`] with every move that counts, [`Fame::on_message`], [`Fame::on_tick`], [`Fame::on_leave`],
@@ -60,6 +61,9 @@ impl Fame {
         put: Option<Position>,
         is_back: bool,
     ) {
+        if !self.is_kept() {
+            return;
+        }
         let now = time(realm);
         self.book(realm).join(player, now);
         self.telling.on_join(player);
@@ -84,7 +88,7 @@ impl Fame {
 
     /// True if the message was one of those that are answered here.
     pub(super) fn on_message(&mut self, realm: &mut Realm<'_>, player: u32, message: &[u8]) -> bool {
-        let Some(said) = Said::read(message) else { return false };
+        let Some(said) = Said::read(message).filter(|_| self.is_kept()) else { return false };
         let now = time(realm);
         match said {
             // A service knows better.
@@ -142,6 +146,11 @@ impl Fame {
 
     /// The leaderboard in words, for an operator.
     pub(super) fn board_in_words(&mut self, realm: &mut Realm<'_>) -> String {
+        if !self.is_kept() {
+            return format!(
+                "{REFUSED}nothing is counted without --data, --profiles-url or --leaderboard-url"
+            );
+        }
         let now = time(realm);
         let served = self.asking.as_ref().and_then(Asking::board).cloned();
         let board = served.unwrap_or_else(|| self.book(realm).leaderboard(now).clone());
@@ -162,6 +171,11 @@ impl Fame {
             self.next_kept = now + KEEP_EVERY;
             book.take(now, KEPT_MAX, profiles);
         }
+    }
+
+    /// Whether there is a store, or a service.
+    fn is_kept(&self) -> bool {
+        self.book.is_some() || self.asking.is_some()
     }
 
     fn book(&mut self, realm: &mut Realm<'_>) -> &mut Book {
