@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tickcast::client::{Client, ClientConfig};
 use tickcast::config::{Config, TicketConfig};
+use tickcast::game::{Game, Realm, Step, Verdict};
 use tickcast::gate::PeerAddr;
 use tickcast::seal::{Mint, TicketKey, TicketKeys};
 use tickcast::secret::Secret;
@@ -54,6 +55,15 @@ fn assert_on_page(vectors: &[String]) {
     assert!(PAGE.ends_with(&told), "PROTOCOL-SEALED.md must end with\n\n{told}");
 }
 
+/// A game that says nothing, so that nothing stands beside moves and snapshots.
+struct Quiet;
+
+impl Game for Quiet {
+    fn on_move(&mut self, _realm: &mut Realm<'_>, _step: &Step) -> Verdict {
+        Verdict::Accept
+    }
+}
+
 /// A server, and a client that joins it, moves once and leaves: what each of them says.
 struct Handshake {
     server: Server,
@@ -73,7 +83,8 @@ impl Handshake {
         let key = TicketKey::from_bytes(counting(0));
         let tickets = TicketConfig::new(TicketKeys::one(key));
         let config = Config { tickets: Some(tickets), ..Config::default() };
-        let server = Server::new(config, &Secret::from_seed(1), now).expect("within bounds");
+        let server =
+            Server::with_game(config, Box::new(Quiet), &Secret::from_seed(1), now).expect("within bounds");
         server.gate().set_unix_seconds(EXPIRES - 1);
         let mint = Mint { client_id: CLIENT_ID, expires: EXPIRES, server: TicketConfig::SERVER };
         let pass = mint.pass(&key, counting(0x20));
