@@ -1,7 +1,8 @@
 //! Games of one's own: what their hooks may do, and what becomes of it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use tickcast::client::{Event, Phase};
 use tickcast::config::Config;
@@ -438,25 +439,35 @@ fn a_hook_that_panics_harms_nobody() {
     assert_eq!(net.server.report().entities as u64, ticks, "what a hook had done until then stays");
 }
 
-/// What is logged meanwhile, as lines of text.
+thread_local! {
+    /// What this thread has logged, while somebody wants to know.
+    static LOGGED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// What is logged meanwhile, as lines of text. One subscriber serves all tests: with one for each, those that run beside
+/// it decide whether it is asked at all.
 fn logged(doing: impl FnOnce()) -> Vec<String> {
-    let written = Arc::new(Mutex::new(Vec::new()));
-    let writer = Arc::clone(&written);
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_max_level(tracing::Level::ERROR)
-        .with_writer(move || Written(Arc::clone(&writer)))
-        .finish();
-    tracing::subscriber::with_default(subscriber, doing);
-    let written = written.lock().expect("a log");
+    static SUBSCRIBED: Once = Once::new();
+    SUBSCRIBED.call_once(|| {
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_max_level(tracing::Level::ERROR)
+            .with_writer(|| Written)
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).expect("the only one of these tests");
+    });
+    LOGGED.set(Some(Vec::new()));
+    doing();
+    let written = LOGGED.take().unwrap_or_default();
     String::from_utf8_lossy(&written).lines().map(str::to_owned).collect()
 }
 
-struct Written(Arc<Mutex<Vec<u8>>>);
+struct Written;
 
 impl std::io::Write for Written {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("a log").write(bytes)
+        LOGGED.with_borrow_mut(|logged| logged.iter_mut().for_each(|logged| logged.extend_from_slice(bytes)));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
