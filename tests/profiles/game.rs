@@ -202,6 +202,28 @@ fn who_has_moved_is_not_put_elsewhere_by_a_late_profile() {
 }
 
 #[test]
+fn who_leaves_and_comes_back_at_once_is_told_its_profile_all_the_same() {
+    let asked = Mutex::new(0);
+    let desk = Desk::start(move |_, request, stream| {
+        let mut asked = asked.lock().expect("no other has panicked");
+        *asked += usize::from(request.path == "/players/7");
+        let is_first = *asked == 1;
+        drop(asked);
+        // Nobody waits for the first answer any more.
+        if is_first { wait_until_gone(stream) } else { answer(stream, 200, ANNA) }
+    });
+    let mut play = Play::new(Some(desk.service(PATIENCE)));
+    play.join();
+    while desk.next().path != "/players/7" {}
+    let mut bytes = Vec::new();
+    assert!(play.client.leave(&mut bytes));
+    play.give(&bytes);
+    play.client.rejoin(play.now);
+    play.join();
+    play.until("the profile comes", |play| play.has_been_told(is_anna));
+}
+
+#[test]
 fn a_service_that_answers_nothing_costs_no_tick_and_the_player_plays_on() {
     let desk = Desk::start(|_, _, stream| wait_until_gone(stream));
     let mut play = Play::new(Some(desk.service(Duration::from_millis(100))));

@@ -34,6 +34,8 @@ enum Question {
 struct Newcomer {
     put: Option<Position>,
     is_back: bool,
+    /// What it waits for: a player who has left and come back waits for another answer than before.
+    question: Option<WorkId>,
 }
 
 /// What somebody may want to hear of.
@@ -114,7 +116,7 @@ impl Asking {
 
     pub(super) fn on_join(&mut self, player: u32, put: Option<Position>, is_back: bool, now: Duration) {
         if self.service.has_profiles() {
-            self.newcomers.insert(player, Newcomer { put, is_back });
+            self.newcomers.insert(player, Newcomer { put, is_back, question: None });
             self.to_ask.insert(player);
         }
         self.want_board(now);
@@ -140,14 +142,18 @@ impl Asking {
     pub(super) fn ask(&mut self, realm: &mut Realm<'_>, now: Duration) {
         while let Some(&player) = self.to_ask.first() {
             let work = Work::task(self.service.profile(player, realm.random()));
-            if !self.start(realm, Some(player), work, Question::Profile(player)) {
+            let question = self.start(realm, Some(player), work, Question::Profile(player));
+            if question.is_none() {
                 return;
             }
             self.to_ask.remove(&player);
+            if let Some(newcomer) = self.newcomers.get_mut(&player) {
+                newcomer.question = question;
+            }
         }
         if self.is_board_wanted {
             let work = Work::task(self.service.leaderboard(realm.random()));
-            self.is_board_on_its_way = self.start(realm, None, work, Question::Board);
+            self.is_board_on_its_way = self.start(realm, None, work, Question::Board).is_some();
             self.is_board_wanted = !self.is_board_on_its_way;
             self.board_asked = Some(now);
         }
@@ -168,7 +174,7 @@ impl Asking {
         }
         if let Some(batch) = outbox.next(now) {
             let work = Work::task(self.service.report(&batch));
-            if !self.start(realm, None, work, Question::Report) {
+            if self.start(realm, None, work, Question::Report).is_none() {
                 self.on_report(realm, now, false);
             }
         }
@@ -182,7 +188,11 @@ impl Asking {
         done: Done,
     ) -> Result<Answer, Done> {
         let Some(question) = self.on_their_way.remove(&done.id) else { return Err(done) };
+        let is_awaited = |newcomer: &Newcomer| newcomer.question == Some(done.id);
         Ok(match question {
+            Question::Profile(player) if !self.newcomers.get(&player).is_some_and(is_awaited) => {
+                Answer::Nothing
+            }
             Question::Profile(player) => match self.heard(now, "profile", answer(done)) {
                 Some(profile) => self.on_profile(realm, profile),
                 None => {
@@ -228,14 +238,17 @@ impl Asking {
         }
     }
 
-    fn start(&mut self, realm: &mut Realm<'_>, owner: Option<u32>, work: Work, question: Question) -> bool {
-        match realm.start(owner, QUESTION_MAX, work) {
-            Ok(id) => {
-                self.on_their_way.insert(id, question);
-                true
-            }
-            Err(_busy) => false,
-        }
+    /// `None` where there is no place for it.
+    fn start(
+        &mut self,
+        realm: &mut Realm<'_>,
+        owner: Option<u32>,
+        work: Work,
+        question: Question,
+    ) -> Option<WorkId> {
+        let id = realm.start(owner, QUESTION_MAX, work).ok()?;
+        self.on_their_way.insert(id, question);
+        Some(id)
     }
 
     /// The answer; without one the log says why, now and then.
