@@ -101,7 +101,8 @@ fn a_tileset_of_its_own_file_is_found_beside_the_map() {
     let tileset: &[u8] = br#"<tileset tilewidth="16" tileheight="16" tilecount="2" columns="1"><tile id="1">
         <properties><property name="wall" type="bool" value="true"/></properties></tile></tileset>"#;
     let inside = drawn(&["#.", ".."], "");
-    let (before, after) = (inside.find("<tileset").unwrap(), inside.find("</tileset>").unwrap() + 10);
+    let (before, after) =
+        (inside.find("<tileset").expect("one"), inside.find("</tileset>").expect("its end") + 10);
     let map = |source: &str| {
         let tag = format!(r#"<tileset firstgid="1" source="{source}"/>"#);
         format!("{}{tag}{}", &inside[..before], &inside[after..])
@@ -125,7 +126,7 @@ fn all_ways_of_saving_tiles_are_read_but_one() {
     let raw: Vec<u8> = [2u32, 1, 1, 1].iter().flat_map(|gid| gid.to_le_bytes()).collect();
     let zlib = |raw: &[u8]| {
         let mut to = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
-        to.write_all(raw).and_then(|()| to.finish()).unwrap()
+        to.write_all(raw).and_then(|()| to.finish()).expect("a Vec takes all")
     };
     let saved = |attributes: &str, bytes: &[u8]| {
         let map = map.replace(r#"encoding="csv""#, &format!(r#"encoding="base64" {attributes}"#));

@@ -83,9 +83,9 @@ fn whenever_the_power_goes_in_an_upgrade_the_store_is_of_one_format() {
     for seed in 0..10_u64 {
         let (draw, drive) = (Secret::from_seed(seed), of_format_1((0..300).map(|id| (id, 5))));
         let before = drive.bytes().clone();
-        *drive.0.journal.lock().unwrap() = Some(Vec::new());
+        *drive.0.journal.lock().expect("nobody panicked") = Some(Vec::new());
         drop(open(&drive).expect("it is upgraded"));
-        let journal = drive.0.journal.lock().unwrap().take().expect("it was kept");
+        let journal = drive.0.journal.lock().expect("nobody panicked").take().expect("it was kept");
         assert!(journal.len() > 3, "something is written");
         for cut in 0..journal.len() {
             let disk = Drive::holding(after_power_loss(&before, &journal[..cut], &draw, cut as u64));
