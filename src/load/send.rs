@@ -99,6 +99,14 @@ pub enum SendError {
         /// Where one may stand.
         world: Bounds,
     },
+    /// The game has put the player elsewhere.
+    #[error("the game does not let the player stand at {},{}, but at {},{}", at.x, at.y, put.x, put.y)]
+    Corrected {
+        /// Where to.
+        at: Position,
+        /// Where it stands.
+        put: Position,
+    },
     /// The server ended the session.
     #[error("the session has ended: {}", closed_in_words(*.0))]
     Closed(ClosedReason),
@@ -200,12 +208,18 @@ impl Look<'_> {
             }
             Some(Event::Refused(refusal)) => return Err(SendError::Refused(refusal)),
             Some(Event::Closed(closed)) => return Err(SendError::Closed(closed)),
-            Some(Event::Snapshot(header)) if header.applied != 0 => {
+            Some(Event::Snapshot(header)) => {
+                if let Some(put) = self.client.take_correction() {
+                    return Err(SendError::Corrected { at: self.config.at, put });
+                }
+                if header.applied == 0 {
+                    return Ok(());
+                }
                 self.patient_until = now + PATIENCE;
                 self.shown += 1;
                 on_snapshot(&self.seen(bytes)).map_err(SendError::Print)?;
             }
-            _ => {}
+            None => {}
         }
         Ok(())
     }

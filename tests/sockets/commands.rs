@@ -68,6 +68,16 @@ fn send_makes_one_move_and_prints_what_the_server_then_says() {
 }
 
 #[test]
+fn send_says_where_the_game_puts_whom_it_corrects() {
+    let _beside = beside();
+    let served = Served::start(&["--spawn", "5,6", "--speed-limit", "10"]);
+    let output = run(&["send", "--server", &served.addr, "--client-id", "8", "--x", "1000", "--y", "4"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("the game does not let the player stand at 1000,4, but at 5,6"), "{said}");
+}
+
+#[test]
 fn a_signal_tells_every_peer_and_ends_the_server_in_order() {
     let _beside = beside();
     for signal in ["-INT", "-TERM"] {
