@@ -17,7 +17,7 @@ type Failure = Box<dyn std::error::Error>;
 const FUZZ: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz");
 
 /// Names of the targets, the quick ones first.
-const TARGETS: [&str; 10] = [
+const TARGETS: [&str; 12] = [
     "client_messages",
     "server_messages",
     "blocks",
@@ -26,12 +26,16 @@ const TARGETS: [&str; 10] = [
     "client",
     "sealed_client",
     "texts",
+    "answers",
+    "maps",
     "sequences",
     "sealed_sequences",
 ];
 
 /// An input takes milliseconds at the most; this is a hang.
 const HANG_SECONDS: u32 = 10;
+/// Bytes of an input: more than a datagram's, and a small map.
+const BYTES_MAX: usize = 1_024;
 /// A process of a target needs some 100 MB, most of them the fuzzer's.
 const MEMORY_MB: u32 = 1_024;
 
@@ -104,7 +108,7 @@ fn fuzz(plan: &Plan, target: &str) -> Result<Value, Failure> {
         format!("-max_total_time={}", plan.seconds),
         format!("-timeout={HANG_SECONDS}"),
         format!("-rss_limit_mb={MEMORY_MB}"),
-        "-max_len=1024".into(),
+        format!("-max_len={BYTES_MAX}"),
         "-print_final_stats=1".into(),
     ]);
     let ended = command.output()?;

@@ -60,19 +60,29 @@ fn name<'de, D: Deserializer<'de>>(from: D) -> Result<Name, D::Error> {
     Name::new(&text).map_err(serde::de::Error::custom)
 }
 
-/// Reads a profile; what is wrong with it otherwise, in words.
-pub(super) fn profile(client_id: u32, bytes: &[u8]) -> Result<Profile, String> {
-    let answer: ProfileAnswer = serde_json::from_slice(bytes).map_err(told)?;
-    let ProfileAnswer { name, start, distance, played_ms, catches } = answer;
-    let start = start.map(|PositionAnswer { x, y }| Position { x, y });
-    Ok(Profile { client_id, name, start, totals: Totals { distance, played_ms, catches } })
+/// What is wrong with an answer: short, on one line, and with nothing in it that a terminal would obey.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct AnswerError(String);
+
+impl Profile {
+    /// Reads what a service answers to the question who a player is, in JSON.
+    pub fn from_answer(client_id: u32, bytes: &[u8]) -> Result<Self, AnswerError> {
+        let answer: ProfileAnswer = serde_json::from_slice(bytes)?;
+        let ProfileAnswer { name, start, distance, played_ms, catches } = answer;
+        let start = start.map(|PositionAnswer { x, y }| Position { x, y });
+        Ok(Self { client_id, name, start, totals: Totals { distance, played_ms, catches } })
+    }
 }
 
-/// Reads a leaderboard, in any order; of too many entries it keeps the best.
-pub(super) fn leaderboard(bytes: &[u8]) -> Result<Leaderboard, String> {
-    let answer: LeaderboardAnswer = serde_json::from_slice(bytes).map_err(told)?;
-    let entry = |EntryAnswer { client_id, name, score }| Entry { client_id, name, score };
-    Ok(Leaderboard::of(answer.entries.into_iter().map(entry).collect()))
+impl Leaderboard {
+    /// Reads what a service answers to the question who is the best, in JSON and in any order; of too many entries the best
+    /// are kept.
+    pub fn from_answer(bytes: &[u8]) -> Result<Self, AnswerError> {
+        let answer: LeaderboardAnswer = serde_json::from_slice(bytes)?;
+        let entry = |EntryAnswer { client_id, name, score }| Entry { client_id, name, score };
+        Ok(Self::of(answer.entries.into_iter().map(entry).collect()))
+    }
 }
 
 /// What is sent of a batch.
@@ -86,9 +96,10 @@ pub(super) fn report(batch: &Batch) -> Vec<u8> {
     serde_json::to_vec(&report).expect("numbers and a text can be written as JSON")
 }
 
-/// Short, on one line, and with nothing in it that a terminal would obey.
-fn told(error: serde_json::Error) -> String {
-    error.to_string().chars().take(TOLD_CHARS_MAX).flat_map(char::escape_debug).collect()
+impl From<serde_json::Error> for AnswerError {
+    fn from(error: serde_json::Error) -> Self {
+        Self(error.to_string().chars().take(TOLD_CHARS_MAX).flat_map(char::escape_debug).collect())
+    }
 }
 
 #[cfg(test)]
@@ -100,15 +111,15 @@ mod tests {
     fn a_profile_says_what_it_knows() {
         let text =
             br#"{"name": "Anna", "start": {"x": -5, "y": 7}, "distance": 9, "catches": 2, "guild": [1]}"#;
-        let anna = profile(3, text).expect("a profile");
+        let anna = Profile::from_answer(3, text).expect("a profile");
         assert_eq!(
             (anna.client_id, anna.name.as_str(), anna.start),
             (3, "Anna", Some(Position { x: -5, y: 7 }))
         );
         assert_eq!(anna.totals, Totals { distance: 9, played_ms: 0, catches: 2 });
-        assert_eq!(profile(3, b"{}").map(|profile| profile.name.is_empty()), Ok(true));
+        assert_eq!(Profile::from_answer(3, b"{}").map(|profile| profile.name.is_empty()), Ok(true));
         assert_eq!(
-            profile(3, br#"{"name": "\u005a\u00f6"}"#).map(|who| who.name.to_string()),
+            Profile::from_answer(3, br#"{"name": "\u005a\u00f6"}"#).map(|who| who.name.to_string()),
             Ok("Zö".into())
         );
     }
@@ -138,24 +149,24 @@ mod tests {
             "{\"name\": \"\u{0}\"}",
         ];
         for text in wrong {
-            let told = profile(1, text.as_bytes()).expect_err(text);
+            let told = Profile::from_answer(1, text.as_bytes()).expect_err(text).to_string();
             assert!(told.len() < 6 * TOLD_CHARS_MAX && !told.contains(char::is_control), "{told:?}");
         }
         for text in
             ["[]", r#"{"entries": {}}"#, r#"{"entries": [{"score": 1}]}"#, r#"{"entries": [[1, "a", true]]}"#]
         {
-            assert!(leaderboard(text.as_bytes()).is_err(), "{text}");
+            assert!(Leaderboard::from_answer(text.as_bytes()).is_err(), "{text}");
         }
         // What nobody reads may be as deep as it likes: it takes no stack.
         let deep = format!(r#"{{"guild": {}"#, "[".repeat(60_000));
-        assert!(profile(1, deep.as_bytes()).is_err());
+        assert!(Profile::from_answer(1, deep.as_bytes()).is_err());
     }
 
     #[test]
     fn a_leaderboard_is_put_in_order_and_bounded() {
         let lines = (0..300).map(|id| format!(r#"{{"client_id": {id}, "score": {}}}"#, id * 7 % 300));
         let text = format!(r#"{{"entries": [{}]}}"#, lines.collect::<Vec<_>>().join(","));
-        let board = leaderboard(text.as_bytes()).expect("a leaderboard");
+        let board = Leaderboard::from_answer(text.as_bytes()).expect("a leaderboard");
         assert_eq!((board.entries().len(), board.entries()[0].score), (LEADERBOARD_MAX, 299));
         assert!(board.entries().is_sorted_by(|better, worse| better.score > worse.score));
     }

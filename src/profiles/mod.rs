@@ -10,6 +10,7 @@ mod name;
 mod outbox;
 mod service;
 
+pub use answers::AnswerError;
 pub use book::Book;
 pub use name::{NAME_BYTES_MAX, Name, NameError};
 pub use outbox::{BATCH_MAX, Batch, OUTBOX_MAX, Outbox};

@@ -16,7 +16,7 @@ use reqwest::{Client, RequestBuilder, Response, Url};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::{Batch, Leaderboard, Profile, answers, backoff};
+use super::{AnswerError, Batch, Leaderboard, Profile, answers, backoff};
 
 /// How long an answer may be, in bytes: a leaderboard with all its names takes an eighth of it.
 pub const ANSWER_BYTES_MAX: usize = 65_536;
@@ -164,7 +164,7 @@ pub enum Fault {
     TooLong,
     /// It answered something else.
     #[error("the answer of the service is wrong: {0}")]
-    Malformed(String),
+    Malformed(AnswerError),
     /// No such service was named.
     #[error("there is no such service")]
     NoService,
@@ -261,7 +261,7 @@ impl Service {
         let service = self.clone();
         async move {
             let url = service.config.profiles.as_ref().map(|url| url.of_player(client_id));
-            let read = |bytes: &[u8]| answers::profile(client_id, bytes);
+            let read = |bytes: &[u8]| Profile::from_answer(client_id, bytes);
             match service.ask(url, drawn, read).await {
                 Err(Fault::Status(404)) => Ok(Profile { client_id, ..Profile::default() }),
                 other => other,
@@ -274,7 +274,7 @@ impl Service {
         let service = self.clone();
         async move {
             let url = service.config.leaderboard.as_ref().map(|url| url.0.clone());
-            service.ask(url, drawn, answers::leaderboard).await
+            service.ask(url, drawn, Leaderboard::from_answer).await
         }
     }
 
@@ -302,7 +302,7 @@ impl Service {
         &self,
         url: Option<Url>,
         drawn: u64,
-        read: impl Fn(&[u8]) -> Result<T, String>,
+        read: impl Fn(&[u8]) -> Result<T, AnswerError>,
     ) -> Result<T, Fault> {
         let url = url.ok_or(Fault::NoService)?;
         let mut failures = 0;

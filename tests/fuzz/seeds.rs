@@ -11,6 +11,9 @@ use tickcast::wire::{
 use crate::targets::scene::{Kind, PLAYER, Scene};
 use crate::targets::seal;
 
+#[path = "../maps/mod.rs"]
+mod maps;
+
 /// The target, the name of the file, and what is in it.
 type Seed = (&'static str, String, Vec<u8>);
 
@@ -21,6 +24,8 @@ pub(crate) fn seeds() -> Vec<Seed> {
     }
     seeds.extend(sealed());
     seeds.extend(texts());
+    seeds.extend(answers());
+    seeds.extend(maps());
     seeds.push(("blocks", "seed-alone".into(), block()));
     seeds
 }
@@ -161,5 +166,24 @@ fn texts() -> Vec<Seed> {
     ];
     texts
         .map(|(name, kind, text)| ("texts", format!("seed-{name}"), [&[kind], text.as_bytes()].concat()))
+        .into()
+}
+
+fn answers() -> Vec<Seed> {
+    let profile = r#"{"name": "Anna", "start": {"x": -5, "y": 7}, "distance": 9, "played_ms": 8, "catches": 2, "guild": [1]}"#;
+    let board =
+        r#"{"entries": [{"client_id": 3, "name": "\u005aö", "score": 9}, {"client_id": 4, "score": 1}]}"#;
+    [("profile", profile), ("leaderboard", board)]
+        .map(|(name, text)| ("answers", format!("seed-{name}"), text.as_bytes().to_vec()))
+        .into()
+}
+
+/// One file, and two of which the first names the second.
+fn maps() -> Vec<Seed> {
+    let drawn = maps::drawn(&["####", "#sx#", "####"], "two.tmx");
+    let tileset = r#"<tileset name="t" tilewidth="9" tileheight="9" tilecount="2" columns="1"><tile id="1"><properties><property name="wall" type="bool" value="true"/></properties></tile></tileset>"#;
+    let naming = r#"<map version="1.10" orientation="orthogonal" width="2" height="1" tilewidth="9" tileheight="9" infinite="0"><tileset firstgid="1" source="t.tsx"/><layer id="1" name="l" width="2" height="1"><data encoding="base64" compression="zlib">eJxjZGBgYAJiAAAUAAQ=</data></layer></map>"#;
+    [("one-file", drawn), ("two-files", format!("{naming}\0{tileset}"))]
+        .map(|(name, text)| ("maps", format!("seed-{name}"), text.into_bytes()))
         .into()
 }

@@ -1,9 +1,11 @@
 //! The targets: plain functions that take any bytes and panic if something is wrong. The tests here run them over the
 //! committed corpus; `fuzz/` runs them under libFuzzer, which looks for bytes that reach new code.
 
+mod answers;
 mod client;
 mod decoders;
 mod gate;
+mod maps;
 mod play;
 pub(crate) mod scene;
 mod script;
@@ -26,4 +28,6 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("sequences", sequences::sequences),
     ("sealed_sequences", sequences::sealed_sequences),
     ("texts", texts::texts),
+    ("answers", answers::answers),
+    ("maps", maps::maps),
 ];
