@@ -76,7 +76,7 @@ pub struct Exit {
 #[derive(Debug, thiserror::Error)]
 pub enum LevelError {
     /// A file cannot be read.
-    #[error("cannot read {}: {error}", file.display())]
+    #[error("cannot read {}: {error}", shown(file))]
     Read {
         /// Which one.
         file: PathBuf,
@@ -84,7 +84,7 @@ pub enum LevelError {
         error: std::io::Error,
     },
     /// There is more of something than a level may have.
-    #[error("{}: more than {max} {what}", file.display())]
+    #[error("{}: more than {max} {what}", shown(file))]
     TooMuch {
         /// In which file.
         file: PathBuf,
@@ -94,7 +94,7 @@ pub enum LevelError {
         max: u64,
     },
     /// A file is not what it should be.
-    #[error("{}: {why}", file.display())]
+    #[error("{}: {why}", shown(file))]
     Form {
         /// Which one.
         file: PathBuf,
@@ -114,6 +114,13 @@ impl LevelError {
             }
         }
     }
+}
+
+/// A file's name as it may stand in a log: maps name files, and may be made to do harm.
+fn shown(file: &Path) -> String {
+    let name = file.display().to_string();
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    name.chars().take(WORDS_MAX).map(escaped).collect()
 }
 
 /// Making one.

@@ -369,3 +369,12 @@ fn exits_cover_the_tiles_that_they_touch_and_no_others() {
         assert_eq!(level.exit_tiles.contains(grid.index(tile)), within(tile), "{tile:?}");
     }
 }
+
+#[test]
+fn no_name_in_a_map_reaches_a_terminal_as_more_than_a_name() {
+    let exit = |to: &str| drawn(&["sx"], to);
+    assert!(read(&exit("a&#x85;b")).is_err() && read(&exit("ab")).is_ok());
+    let tileset = r#"<map version="1.10" orientation="orthogonal" width="1" height="1" tilewidth="9" tileheight="9" infinite="0"><tileset firstgid="1" source="t&#x9b;2J.tsx"/></map>"#;
+    let why = why_not(tileset);
+    assert!(why.contains("t\\u{9b}2J.tsx") && !why.contains(char::is_control), "{why}");
+}

@@ -178,6 +178,9 @@ impl Parts {
         if to.is_absolute() || to.as_os_str().is_empty() {
             return Err(named("does not lead to a file that is named from the map on"));
         }
+        if to.display().to_string().contains(char::is_control) {
+            return Err(named("leads to a file whose name has control characters"));
+        }
         let area =
             area(&self.grid, [x, y, width, height]).ok_or_else(|| named("covers no place of the map"))?;
         if self.exits.len() == EXITS_MAX {

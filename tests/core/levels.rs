@@ -159,15 +159,28 @@ fn a_level_that_is_none_leaves_the_old_one_and_says_why() {
         assert_eq!(place(&net, 7), before);
     }
     let exit = middle(7, 3);
-    for (to, count) in [(at(before.x, exit.y), 0), (exit, 1), (at(exit.x - 1, exit.y), 0)] {
+    let go = |net: &mut Net, to: Position, count: usize, why: &str| {
         net.move_to(seat, to.x, to.y);
         net.step();
-        let loading = started(&mut net);
-        assert_eq!(loading.len(), count, "one that stands in an exit asks no more");
-        finish(&mut net, loading);
-    }
+        let loading = started(net);
+        assert_eq!(loading.len(), count, "{why}");
+        finish(net, loading);
+    };
+    let beside = at(exit.x - 1, exit.y);
+    let ways = [
+        (at(before.x, exit.y), 0, "that is no exit"),
+        (exit, 1, "it leads there"),
+        (beside, 0, "one that stands in an exit asks no more"),
+        (at(before.x, exit.y), 0, "that is no exit"),
+        (exit, 0, "nor is it asked again at once for a level that is none"),
+        (at(before.x, exit.y), 0, "that is no exit"),
+    ];
+    ways.into_iter().for_each(|(to, count, why)| go(&mut net, to, count, why));
+    let ten_seconds = 10 * tickcast::Config::default().tick_rate.hz() as u64;
+    (0..ten_seconds).for_each(|_| net.step());
+    go(&mut net, exit, 1, "after a while it may be one");
     net.step();
-    assert_eq!(place(&net, 7), at(exit.x - 1, exit.y));
+    assert_eq!(place(&net, 7), exit);
 }
 
 #[test]

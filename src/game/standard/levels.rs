@@ -12,11 +12,14 @@ use tracing::{info, warn};
 
 use crate::game::{REFUSED, Realm, Step, Verdict};
 use crate::level::{Level, LevelError};
-use crate::wire::{Bounds, Position};
+use crate::wire::{Bounds, Position, Tick};
 use crate::work::{Done, Work, WorkId};
 
 /// How long a level may take to load. The largest takes seconds.
 const LOAD_TIME_MAX: Duration = Duration::from_secs(60);
+/// How long exits lead nowhere after one has led to a level that is none: whoever steps in and out of it shall not have
+/// it read, and logged, at every step.
+const EXIT_PAUSE: Duration = Duration::from_secs(10);
 /// Where there is no level, enemies appear so many units around the spawn at the most.
 const AROUND: i64 = 1_024;
 
@@ -34,11 +37,13 @@ pub(super) struct Levels {
     loading: Option<(WorkId, PathBuf)>,
     /// Why the last level that was asked for is not played.
     failed: Option<String>,
+    /// When an exit last led somewhere.
+    left_at: Option<Tick>,
 }
 
 impl Levels {
     pub(super) fn new(level: Option<Arc<Level>>, spawn: Option<Position>) -> Self {
-        Self { level, spawn, appeared: 0, loading: None, failed: None }
+        Self { level, spawn, appeared: 0, loading: None, failed: None, left_at: None }
     }
 
     /// The level that is played.
@@ -81,11 +86,17 @@ impl Levels {
         let Some(level) = &self.level else { return };
         let Some(exit) = level.exit_at(step.to) else { return };
         let was_there = step.from.and_then(|from| level.exit_at(from)).is_some_and(|before| before == exit);
-        if !was_there && self.loading.is_none() {
+        if !was_there && self.loading.is_none() && !self.is_pause(realm) {
             info!(player = step.player, to = %exit.to.display(), "a player goes to another level");
             let to = exit.to.clone();
+            self.left_at = Some(realm.tick());
             _ = self.load(realm, to);
         }
+    }
+
+    fn is_pause(&self, realm: &Realm<'_>) -> bool {
+        let ticks = (EXIT_PAUSE.as_secs_f64() * realm.tick_rate().hz()) as u64;
+        self.failed.is_some() && self.left_at.is_some_and(|tick| realm.tick().0 < tick.0 + ticks)
     }
 
     /// Starts to load a level, if no other is being loaded, and says what comes of that.
