@@ -37,6 +37,8 @@ pub(super) struct Shared {
     pub(super) epochs: Epochs,
     pub(super) snapshot_bytes: Histogram<u64>,
     pub(super) joined: usize,
+    /// Bots that were refused for good before they had joined.
+    pub(super) given_up: usize,
     /// The last refusal, for when nobody can join.
     pub(super) refusal: Option<Refusal>,
     received: Vec<u8>,
@@ -50,6 +52,7 @@ impl Shared {
             epochs: Epochs::default(),
             snapshot_bytes: super::report::histogram(),
             joined: 0,
+            given_up: 0,
             refusal: None,
             received: vec![0; UDP_PAYLOAD_MAX + 1],
             sending: Vec::new(),
@@ -196,6 +199,7 @@ impl Bot {
             Event::Refused(refusal) => {
                 shared.refusal = Some(*refusal);
                 self.rejoins_at = may_change(refusal.reason).then_some(now + PAUSE);
+                shared.given_up += usize::from(self.rejoins_at.is_none() && !self.has_joined);
             }
             Event::Closed(_) => self.rejoins_at = Some(now + PAUSE),
         }

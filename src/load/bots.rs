@@ -202,7 +202,7 @@ impl<'a> Fleet<'a> {
         })
     }
 
-    /// Until all have joined or the time for it has passed.
+    /// Until all have joined or been refused for good, or the time for it has passed.
     fn join(&mut self, progress: &mut dyn FnMut(Progress)) -> io::Result<()> {
         let limit = Duration::from_secs(10) + Duration::from_micros(500) * self.config.clients as u32;
         self.play(Stage::Joining, limit, progress);
@@ -226,8 +226,8 @@ impl<'a> Fleet<'a> {
                 self.next_progress = now + PROGRESS_AFTER;
                 progress(Progress { stage, joined: self.shared.joined, elapsed, total });
             }
-            let have_joined = stage == Stage::Joining && self.shared.joined == self.bots.len();
-            if elapsed >= total || have_joined {
+            let settled = self.shared.joined + self.shared.given_up;
+            if elapsed >= total || (stage == Stage::Joining && settled == self.bots.len()) {
                 return now;
             }
             match self.schedule.next(now) {

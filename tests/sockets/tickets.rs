@@ -59,7 +59,9 @@ fn who_has_a_ticket_plays_and_nobody_else() {
     let output = run(&["send", "--server", &served.addr, "--client-id", "7", "--x", "3", "--y", "4"]);
     assert_eq!(text(&output.stderr), "error: refused: the server wants a ticket\n");
     let bots = ["bots", "--server", &served.addr, "--clients", "5", "--duration", "100ms", "--warmup", "0s"];
+    let asked = now();
     assert!(!run(&bots).status.success());
+    assert!(asked.elapsed().as_secs() < 8, "who is refused for good does not wait to be let in");
     let output = run(&[&bots[..], &["--ticket-key", &one]].concat());
     assert!(text(&output.stdout).contains("5 of 5 (100 %)"), "{}", text(&output.stderr));
 }
