@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::picture::svg;
 use crate::tmux::Tmux;
 
@@ -14,7 +16,7 @@ fn one_walks_chats_fights_and_trades_in_a_terminal() {
         return;
     }
     let game = game().into_os_string().into_string().expect("a path in UTF-8");
-    let tmux = Tmux::start(&format!("'{game}' --bots 6 --monsters 4 --seed 1"), (100, 36));
+    let tmux = Tmux::start(&format!("'{game}' --bots 6 --monsters 24 --seed 1"), (100, 36));
 
     tmux.wait_until("the town is there", |screen| {
         screen.contains("Pythonville: yard") && screen.contains('@')
@@ -95,10 +97,33 @@ fn keep(tmux: &Tmux) {
 fn game() -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--locked", "--example", "pythonville", "--message-format", "json"]);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    // What cargo tells a test about its package would be news to build scripts, and all that stands on them built anew.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_the_test(&name.to_string_lossy())) {
+        cargo.env_remove(name);
+    }
     let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo runs");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let lines = built.stdout.split(|byte| *byte == b'\n').map(serde_json::from_slice::<serde_json::Value>);
-    let of_game = |line: &serde_json::Value| line["target"]["name"] == "pythonville";
-    let file = lines.flatten().filter(of_game).find_map(|line| Some(line["executable"].as_str()?.into()));
-    file.expect("cargo says what it has built")
+    let lines = built.stdout.split(|byte| *byte == b'\n').map(serde_json::from_slice::<Value>);
+    let (of_game, others): (Vec<Value>, Vec<Value>) =
+        lines.flatten().partition(|line| line["target"]["name"] == "pythonville");
+    let stale: Vec<Value> = others.into_iter().filter(|line| line["fresh"] == false).collect();
+    assert!(stale.is_empty(), "the test was built with these, and they are built anew: {stale:#?}");
+    let file = of_game.iter().find_map(|line| line["executable"].as_str());
+    file.expect("cargo says what it has built").into()
+}
+
+/// Whether cargo has set a variable for the test alone.
+fn is_of_the_test(name: &str) -> bool {
+    let names = [
+        "CARGO_MANIFEST_DIR",
+        "CARGO_MANIFEST_PATH",
+        "CARGO_MANIFEST_LINKS",
+        "CARGO_CRATE_NAME",
+        "CARGO_PRIMARY_PACKAGE",
+        "OUT_DIR",
+    ];
+    name.starts_with("CARGO_PKG_") || names.contains(&name)
 }

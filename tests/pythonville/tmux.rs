@@ -2,11 +2,12 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 /// Long enough for a machine that does much else; only a failure takes so long.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long no word of a change is trusted.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -25,7 +26,9 @@ impl Tmux {
 
     /// Runs a command of the shell in a pane of so many columns and rows.
     pub(crate) fn start(command: &str, (columns, rows): (u16, u16)) -> Self {
-        let socket = format!("tickcast-{}", std::process::id());
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let socket = format!("tickcast-{}-{number}", std::process::id());
         let size = ["-x", &columns.to_string(), "-y", &rows.to_string()].map(String::from);
         let mut start = tmux(&socket);
         start.args(["-f", "/dev/null", "start-server", ";"]);
@@ -86,9 +89,8 @@ impl Tmux {
                 return found;
             }
             let left = deadline.saturating_duration_since(now());
-            if self.changes.recv_timeout(left.min(LOOK_EVERY)).is_err() && left.is_zero() {
-                panic!("waited in vain until {what}:\n{}", self.screen());
-            }
+            assert!(!left.is_zero(), "waited in vain until {what}:\n{}", self.screen());
+            let _none_yet = self.changes.recv_timeout(left.min(LOOK_EVERY));
             while self.changes.try_recv().is_ok() {}
         }
     }
