@@ -4,8 +4,14 @@
 //! - `nothing`: no work;
 //! - `threads`: all threads for work compute without a pause, and more work waits for them;
 //! - `tasks`: hundreds of futures sleep, and begin anew when they have ended;
-//! - `both`.
+//! - `levels`: a level of 50 MB is loaded as soon as another is played;
+//! - `enemies`: a hundred of them look for paths;
+//! - `service`: profiles and leaderboard are asked of a service that never answers;
+//! - `all`: the last three.
 
+mod beside;
+#[path = "../../tests/maps/mod.rs"]
+mod maps;
 #[path = "../beside/process.rs"]
 mod process;
 #[path = "../beside/program.rs"]
@@ -19,16 +25,33 @@ use serde::Serialize;
 use tickcast::net::Statistics;
 use tickcast::{Config, TickRate, TickServer};
 
+use beside::{Levels, silent_service};
 use process::Process;
-use slow::{Load, Slow};
+use slow::Slow;
 
 /// What is beside the game, in turn.
-const LOADS: [Load; 4] = [
-    Load { name: "nothing", threads: 0, tasks: 0 },
-    Load { name: "threads", threads: 32, tasks: 0 },
-    Load { name: "tasks", threads: 0, tasks: 500 },
-    Load { name: "both", threads: 32, tasks: 500 },
+const LOADS: [Load; 7] = [
+    NOTHING,
+    Load { name: "threads", threads: 32, ..NOTHING },
+    Load { name: "tasks", tasks: 500, ..NOTHING },
+    Load { name: "levels", levels: true, ..NOTHING },
+    Load { name: "enemies", enemies: 100, ..NOTHING },
+    Load { name: "service", service: true, ..NOTHING },
+    Load { name: "all", levels: true, enemies: 100, service: true, ..NOTHING },
 ];
+const NOTHING: Load =
+    Load { name: "nothing", threads: 0, tasks: 0, levels: false, enemies: 0, service: false };
+
+/// How much of which work goes on at every moment.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    name: &'static str,
+    threads: usize,
+    tasks: usize,
+    levels: bool,
+    enemies: usize,
+    service: bool,
+}
 
 struct Plan {
     clients: u32,
@@ -97,21 +120,49 @@ fn plan(args: &[String]) -> Result<Plan, Box<dyn std::error::Error>> {
 
 /// How a server fares with that beside it, while the clients play.
 async fn measure(plan: &Plan, load: Load) -> Result<Statistics, Box<dyn std::error::Error>> {
-    let config = Config { tick_rate: TickRate::from_hz(plan.rate)?, ..Config::default() };
-    let server = TickServer::bind_game("127.0.0.1:0".parse()?, config, Box::new(Slow::new(load)))?;
+    let levels = load.levels.then(Levels::write).transpose()?;
+    let server = serve(plan, load, levels.as_ref())?;
     let mut statuses = server.watch();
     let _plays_until_dropped = (plan.clients > 0).then(|| play(plan, &server)).transpose()?;
     statuses.wait_for(|status| status.report.peers == plan.clients as usize).await?;
-    rest(Duration::from_secs(3)).await;
-    server.statistics().ask().await?;
-    rest(Duration::from_secs(plan.seconds)).await;
-    Ok(server.statistics().ask().await?)
+    let (orders, changes) = (server.orders(), levels.as_ref());
+    let measured = async {
+        rest(Duration::from_secs(3)).await;
+        server.statistics().ask().await?;
+        rest(Duration::from_secs(plan.seconds)).await;
+        server.statistics().ask().await
+    };
+    let beside = async {
+        match changes {
+            Some(levels) => levels.change(&orders).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        statistics = measured => Ok(statistics?),
+        ended = beside => Err(format!("the server has ended: {ended:?}").into()),
+    }
+}
+
+/// The game of the binary, but where the work is for its own sake.
+fn serve(plan: &Plan, load: Load, levels: Option<&Levels>) -> Result<TickServer, Box<dyn std::error::Error>> {
+    let config =
+        Config { tick_rate: TickRate::from_hz(plan.rate)?, enemies: load.enemies, ..Config::default() };
+    let config = levels.map_or(Ok(config.clone()), |levels| levels.begin(config))?;
+    let service = load.service.then(silent_service).transpose()?;
+    let (addr, config) = ("127.0.0.1:0".parse()?, Config { service, ..config });
+    Ok(match load.threads + load.tasks {
+        0 => TickServer::bind(addr, config)?,
+        _ => TickServer::bind_game(addr, config, Box::new(Slow::new(load.threads, load.tasks)))?,
+    })
 }
 
 fn play(plan: &Plan, server: &TickServer) -> Result<Process, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let (addr, clients, rate) = (server.local_addr(), plan.clients, plan.rate);
-    let line = format!("bots --server {addr} --clients {clients} --rate {rate} --duration 1h --json");
+    // As far as a level looks along one move: whoever begins at its spawn comes anywhere at once.
+    let line =
+        format!("bots --server {addr} --clients {clients} --rate {rate} --duration 1h --area 900x900 --json");
     let args: Vec<String> = line.split(' ').map(str::to_owned).collect();
     Process::start(&program, &args)
 }

@@ -11,17 +11,10 @@ const TAKES: Duration = Duration::from_millis(250);
 /// Time for those that wait for a thread.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How much of which work is in flight at every moment.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Load {
-    pub(crate) name: &'static str,
-    pub(crate) threads: usize,
-    pub(crate) tasks: usize,
-}
-
 /// The game.
 pub(crate) struct Slow {
-    load: Load,
+    threads: usize,
+    tasks: usize,
     computing: usize,
     sleeping: usize,
     /// Whether it computes, else it sleeps.
@@ -29,8 +22,9 @@ pub(crate) struct Slow {
 }
 
 impl Slow {
-    pub(crate) fn new(load: Load) -> Self {
-        Self { load, computing: 0, sleeping: 0, in_flight: HashMap::new() }
+    /// So much that computes, and so much that sleeps, is in flight at every moment.
+    pub(crate) fn new(threads: usize, tasks: usize) -> Self {
+        Self { threads, tasks, computing: 0, sleeping: 0, in_flight: HashMap::new() }
     }
 
     /// False where there is no place for it.
@@ -53,8 +47,8 @@ impl Game for Slow {
     }
 
     fn on_tick(&mut self, realm: &mut Realm<'_>) {
-        while self.computing < self.load.threads && self.start(realm, true) {}
-        while self.sleeping < self.load.tasks && self.start(realm, false) {}
+        while self.computing < self.threads && self.start(realm, true) {}
+        while self.sleeping < self.tasks && self.start(realm, false) {}
     }
 
     fn on_done(&mut self, _realm: &mut Realm<'_>, done: Done) {
