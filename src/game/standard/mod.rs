@@ -45,6 +45,13 @@ impl Standard {
         }
     }
 
+    /// The same with enemies that chase and catch nobody: what happens where they meet players, a game on top says.
+    #[must_use]
+    pub fn without_catches(mut self) -> Self {
+        self.enemies.be_harmless();
+        self
+    }
+
     /// How often enemies have caught a player since it joined.
     pub fn catches(&self, player: u32) -> u64 {
         self.enemies.catches(player)

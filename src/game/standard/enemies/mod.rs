@@ -3,7 +3,7 @@
 //! Where to go is thought out beside the tick, for all of them at once, and one thought at a time. They walk in every tick,
 //! by the last plan that they have, however long the next one takes; so a slow thought makes enemies dull, and nothing
 //! late. An enemy that comes within [`REACH`] of the player that it chases has caught it: that is counted, and the player
-//! starts anew where players appear, and is safe for a while.
+//! starts anew where players appear, and is safe for a while; unless a game on top has another use for enemies.
 
 #[cfg(test)]
 mod tests;
@@ -48,6 +48,8 @@ const JOIN_AT_MAX: usize = 3;
 #[derive(Debug, Default)]
 pub(super) struct Enemies {
     wanted: usize,
+    /// They chase, and catch nobody.
+    are_harmless: bool,
     all: Vec<Enemy>,
     catches: BTreeMap<u32, Catches>,
     /// Who has just been caught.
@@ -88,6 +90,11 @@ impl Enemies {
     /// So many enemies, which appear with the first tick.
     pub(super) fn new(count: usize) -> Self {
         Self { wanted: count, ..Self::default() }
+    }
+
+    /// From now on they catch nobody.
+    pub(super) fn be_harmless(&mut self) {
+        self.are_harmless = true;
     }
 
     /// How often a player was caught since it joined.
@@ -189,7 +196,7 @@ impl Enemies {
             enemy.target = None;
             return None;
         };
-        if player.at.distance_squared(at) > REACH * REACH {
+        if self.are_harmless || player.at.distance_squared(at) > REACH * REACH {
             return None;
         }
         let catches = self.catches.entry(target).or_default();
