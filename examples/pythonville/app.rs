@@ -1,6 +1,7 @@
 //! What keys do: a state machine without terminal and network.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use crate::rules::items::Item;
 use crate::rules::words::{TEXT_MAX, Wish};
@@ -76,9 +77,15 @@ impl Draft {
 /// Strides that wait for their turn: a key held down is not to walk on after it is let go.
 const STRIDES_MAX: usize = 2;
 
+/// Wishes that wait until the client takes them: more than anybody has between two pictures.
+const WISHES_MAX: usize = 8;
+/// An offer is answered that has been on the screen for so long: a key that was meant for another takes nothing.
+const LOOKED_AT: Duration = Duration::from_millis(500);
+
 /// The player at the keyboard.
 ///
 /// Keys go in by [`App::on_key`]; [`App::strides`] and [`App::wishes`] are what they have led to, for whoever sends.
+/// [`App::on_picture`] with every picture that is shown.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) mode: Mode,
@@ -86,13 +93,43 @@ pub(crate) struct App {
     pub(crate) strides: VecDeque<Stride>,
     pub(crate) wishes: VecDeque<Wish>,
     pub(crate) has_quit: bool,
+    /// The oldest offer that waits for an answer, and since when it is shown.
+    asked: Option<(u32, Instant)>,
+    /// The same, once the player has had the time to read it.
+    pub(crate) answerable: Option<u32>,
 }
 
 impl App {
     pub(crate) fn new(me: u32) -> Self {
         let mut town = Town::new(me);
         town.note(About::Town, "welcome to Pythonville");
-        Self { mode: Mode::Walking, town, strides: VecDeque::new(), wishes: VecDeque::new(), has_quit: false }
+        Self {
+            mode: Mode::Walking,
+            town,
+            strides: VecDeque::new(),
+            wishes: VecDeque::new(),
+            has_quit: false,
+            asked: None,
+            answerable: None,
+        }
+    }
+
+    /// What is known is shown.
+    pub(crate) fn on_picture(&mut self, now: Instant) {
+        let asked = self.town.asked().map(|offer| offer.number);
+        if self.asked.map(|(number, _)| number) != asked {
+            self.asked = asked.map(|number| (number, now));
+        }
+        let read = self.asked.filter(|(_, since)| now.saturating_duration_since(*since) >= LOOKED_AT);
+        self.answerable = read.map(|(number, _)| number);
+    }
+
+    /// There is nobody to hear them.
+    pub(crate) fn forget_wishes(&mut self) {
+        if !self.wishes.is_empty() {
+            self.town.note(About::Town, "the town does not hear you");
+            self.wishes.clear();
+        }
     }
 
     /// `people`: who else is known, the nearest first.
@@ -114,7 +151,7 @@ impl App {
             Key::Right => self.walk(1, 0),
             Key::Up => self.walk(0, -1),
             Key::Down => self.walk(0, 1),
-            Key::Char(' ') => self.wishes.push_back(Wish::Strike),
+            Key::Char(' ') => self.wish(Wish::Strike),
             Key::Char('c') => self.mode = Mode::Chatting(String::new()),
             Key::Char('o') => self.begin_offer(people),
             Key::Char('y') => self.answer(Wish::Accept),
@@ -130,6 +167,12 @@ impl App {
         }
     }
 
+    fn wish(&mut self, wish: Wish) {
+        if self.wishes.len() < WISHES_MAX {
+            self.wishes.push_back(wish);
+        }
+    }
+
     fn begin_offer(&mut self, people: &[u32]) {
         if people.is_empty() {
             self.town.note(About::Trade, "nobody is here to trade with");
@@ -141,11 +184,15 @@ impl App {
         self.mode = Mode::Offering(Draft { people: people.to_vec(), field: 0, chosen: [gives, wants, 0] });
     }
 
-    /// To the oldest offer that waits for an answer.
+    /// To the oldest offer that waits for an answer, as far as the player can have read it.
     fn answer(&mut self, wish: fn(u32) -> Wish) {
-        match self.town.asked().map(|offer| offer.number) {
-            Some(number) => self.wishes.push_back(wish(number)),
-            None => self.town.note(About::Trade, "nobody has offered you anything"),
+        let Some(number) = self.town.asked().map(|offer| offer.number) else {
+            return self.town.note(About::Trade, "nobody has offered you anything");
+        };
+        if self.answerable == Some(number) {
+            self.wish(wish(number));
+        } else {
+            self.town.note(About::Trade, "that is another offer: look at it first");
         }
     }
 
@@ -153,7 +200,7 @@ impl App {
         match key {
             Key::Escape => return,
             Key::Enter if line.trim().is_empty() => return,
-            Key::Enter => return self.wishes.push_back(Wish::Say(line)),
+            Key::Enter => return self.wish(Wish::Say(line)),
             Key::Backspace => drop(line.pop()),
             Key::Char(c) if line.len() + c.len_utf8() <= TEXT_MAX => line.push(c),
             _ => {}
@@ -166,7 +213,7 @@ impl App {
             Key::Escape => return,
             Key::Enter => {
                 let (to, gives, wants) = (draft.to(), draft.gives(), draft.wants());
-                return self.wishes.push_back(Wish::Offer { to, gives, wants });
+                return self.wish(Wish::Offer { to, gives, wants });
             }
             Key::Up => draft.turn(-1),
             Key::Down => draft.turn(1),
@@ -182,10 +229,16 @@ impl App {
 mod tests {
     use super::*;
     use crate::rules::items::Pocket;
+    use crate::rules::trade::End;
     use crate::rules::words::News;
 
     fn press(app: &mut App, keys: &[Key]) {
         keys.iter().for_each(|key| app.on_key(*key, &[5, 6]));
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "an Instant has no other origin; only differences count")]
+    fn now() -> Instant {
+        Instant::now()
     }
 
     #[test]
@@ -229,8 +282,43 @@ mod tests {
         for number in [7, 8] {
             app.town.on_news(News::Offered { number, from: 5, to: 1, gives: Item::Egg, wants: Item::Lamp });
         }
-        press(&mut app, &[Key::Char('y'), Key::Char('n'), Key::Char(' '), Key::Char('q')]);
-        assert_eq!(app.wishes, [Wish::Accept(7), Wish::Decline(7), Wish::Strike]);
+        let now = now();
+        app.on_picture(now);
+        app.on_picture(now + LOOKED_AT);
+        press(&mut app, &[Key::Char('y'), Key::Char('n')]);
+        assert_eq!(app.wishes, [Wish::Accept(7), Wish::Decline(7)]);
+    }
+
+    #[test]
+    fn an_offer_that_has_just_come_to_the_place_of_another_is_not_answered() {
+        let mut app = App::new(1);
+        let now = now();
+        for number in [7, 8] {
+            app.town.on_news(News::Offered { number, from: 5, to: 1, gives: Item::Egg, wants: Item::Lamp });
+        }
+        app.on_picture(now);
+        app.on_picture(now + LOOKED_AT / 2);
+        press(&mut app, &[Key::Char('y')]);
+        assert_eq!(app.wishes, [], "nobody reads so fast");
+        app.on_picture(now + LOOKED_AT);
+        app.town.on_news(News::Ended { number: 7, how: End::Withdrawn, pocket: Pocket::default() });
+        press(&mut app, &[Key::Char('y')]);
+        app.on_picture(now + LOOKED_AT);
+        press(&mut app, &[Key::Char('y'), Key::Char('n')]);
+        assert_eq!(app.wishes, [], "7 was meant");
+        app.on_picture(now + 2 * LOOKED_AT);
+        press(&mut app, &[Key::Char('y')]);
+        assert_eq!(app.wishes, [Wish::Accept(8)]);
+    }
+
+    #[test]
+    fn no_more_wishes_wait_than_may_and_none_where_nobody_hears_them() {
+        let mut app = App::new(1);
+        press(&mut app, &[Key::Char(' '); 100]);
+        assert_eq!(app.wishes.len(), WISHES_MAX);
+        app.forget_wishes();
+        assert_eq!(app.wishes, []);
+        press(&mut app, &[Key::Char('q')]);
         assert!(app.has_quit);
     }
 }

@@ -3,7 +3,7 @@
 //! Lesson, levels that load while the game goes on: when the town says that all are on another map, that is read on a
 //! thread of its own; until it is there, datagrams come and go as before.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,13 +12,14 @@ use tickcast::client::{Client, ClientConfig, Event, Phase};
 use tickcast::level::{Level, LevelError};
 use tickcast::mail::Delivery;
 use tickcast::secret::Secret;
-use tickcast::wire::{Position, Welcome, kind_of};
+use tickcast::wire::{Position, kind_of};
 use tokio::net::UdpSocket;
 use tokio::sync::oneshot;
 
 use crate::app::Stride;
 use crate::rules::words::{News, Wish};
 use crate::screen::Being;
+use crate::tie::Tie;
 use crate::town::{About, Town};
 
 /// Larger than any datagram of a server with its defaults.
@@ -33,6 +34,7 @@ const BUFFER_BYTES: usize = 2_048;
 pub(crate) struct Player {
     socket: UdpSocket,
     client: Client,
+    tie: Tie,
     buffer: Vec<u8>,
     /// Where it stands, as far as it knows.
     pub(crate) at: Option<Position>,
@@ -40,15 +42,30 @@ pub(crate) struct Player {
     loading: Option<oneshot::Receiver<Result<Level, LevelError>>>,
     /// The name of the map that is loaded, or is being loaded.
     on_map: Option<String>,
+    /// The folder that maps are in.
+    maps: PathBuf,
 }
 
 impl Player {
-    pub(crate) async fn join(server: SocketAddr, client_id: u32, seed: u64) -> std::io::Result<Self> {
-        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
+    /// `maps`: the folder with the maps of the town.
+    pub(crate) async fn join(server: SocketAddr, client_id: u32, maps: &Path) -> std::io::Result<Self> {
+        let any: SocketAddr = match server {
+            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        };
+        let socket = UdpSocket::bind(any).await?;
         socket.connect(server).await?;
-        let client = Client::new(ClientConfig::new(client_id), &Secret::from_seed(seed), now());
-        let buffer = vec![0; BUFFER_BYTES];
-        Ok(Self { socket, client, buffer, at: None, level: None, loading: None, on_map: None })
+        Ok(Self {
+            socket,
+            client: Client::new(ClientConfig::new(client_id), &secret(), now()),
+            tie: Tie::default(),
+            buffer: vec![0; BUFFER_BYTES],
+            at: None,
+            level: None,
+            loading: None,
+            on_map: None,
+            maps: maps.to_owned(),
+        })
     }
 
     /// Waits for a datagram, and takes in what it brings.
@@ -57,8 +74,9 @@ impl Player {
         let Ok(length) = self.socket.recv(&mut self.buffer).await else {
             return tokio::task::yield_now().await;
         };
-        if let Some(Event::Welcomed(welcome)) = self.client.receive(now(), &self.buffer[..length]) {
-            self.on_welcome(&welcome);
+        if let Some(event) = self.client.receive(now(), &self.buffer[..length]) {
+            self.tie.on_event(now(), &event);
+            self.on_event(&event);
         }
         if let Some(at) = self.client.take_correction() {
             self.at = Some(at);
@@ -74,26 +92,25 @@ impl Player {
         }
     }
 
-    fn on_welcome(&mut self, welcome: &Welcome) {
-        if welcome.is_placed() {
+    fn on_event(&mut self, event: &Event) {
+        if let Event::Welcomed(welcome) = event
+            && welcome.is_placed()
+        {
             self.at = Some(welcome.at);
-        }
-        if !welcome.is_resumed() {
-            self.wish(&Wish::News);
         }
     }
 
     /// Says where the player is, and all that waits to be said.
-    pub(crate) fn speak(&mut self, town: &Town) {
+    pub(crate) fn speak(&mut self, town: &mut Town) {
         self.change_level(town);
+        self.tie.hold(now(), &mut self.client);
         let mut bytes = Vec::new();
         if !self.client.poll(now(), &mut bytes)
             && let Some(at) = self.at
         {
             self.client.move_to(at, 0, &mut bytes);
         }
-        // What is lost here is said again, as if it had been lost on its way.
-        let _sent = self.socket.try_send(&bytes);
+        self.send(&bytes);
     }
 
     /// A step to the tile beside, unless there is a wall.
@@ -118,7 +135,7 @@ impl Player {
     pub(crate) fn leave(&mut self) {
         let mut bytes = Vec::new();
         if self.client.leave(&mut bytes) {
-            let _sent = self.socket.try_send(&bytes);
+            self.send(&bytes);
         }
     }
 
@@ -137,15 +154,29 @@ impl Player {
             .collect()
     }
 
-    fn change_level(&mut self, town: &Town) {
+    /// What is lost here is said again, as if it had been lost on its way.
+    fn send(&self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let _sent = self.socket.try_send(bytes);
+        }
+    }
+
+    fn change_level(&mut self, town: &mut Town) {
         if self.on_map != town.level {
             self.on_map = town.level.clone();
-            self.loading = self.on_map.as_deref().and_then(map_file).map(load);
+            let file = self.on_map.as_deref().and_then(|name| map_file(&self.maps, name));
+            self.loading = file.map(load);
+            if self.loading.is_none() {
+                town.note(About::Town, "that is no name of a map");
+            }
         }
-        let loaded = self.loading.as_mut().and_then(|loading| loading.try_recv().ok());
-        if let Some(Ok(level)) = loaded {
-            self.at = self.at.or(Some(level.spawn(0)));
-            self.level = Some(Arc::new(level));
+        match self.loading.as_mut().and_then(|loading| loading.try_recv().ok()) {
+            None => {}
+            Some(Ok(level)) => {
+                self.at = self.at.or(Some(level.spawn(0)));
+                self.level = Some(Arc::new(level));
+            }
+            Some(Err(why)) => town.note(About::Town, format!("there is no map to see: {why}")),
         }
     }
 }
@@ -158,8 +189,7 @@ pub(crate) fn people_near(at: Position, beings: &[Being]) -> Vec<u32> {
 }
 
 /// A map of ours. A server may say any name: what is no plain name of a map leads nowhere.
-fn map_file(name: &str) -> Option<PathBuf> {
-    let maps = Path::new(env!("CARGO_MANIFEST_DIR")).join("maps");
+fn map_file(maps: &Path, name: &str) -> Option<PathBuf> {
     let is_plain =
         name.ends_with(".tmx") && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     is_plain.then(|| maps.join(name))
@@ -172,6 +202,12 @@ fn load(file: PathBuf) -> oneshot::Receiver<Result<Level, LevelError>> {
         let _nobody_waits = done.send(Level::load(&file));
     });
     loading
+}
+
+/// Whoever could guess it could take the player over.
+#[expect(clippy::disallowed_methods, reason = "the edge, where chance comes in")]
+fn secret() -> Secret {
+    Secret::from_bytes(rand::random())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge, where time comes in")]

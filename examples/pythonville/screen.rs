@@ -1,6 +1,7 @@
 //! The picture of a moment. It is made of what is known and nothing else: the same knowledge gives the same picture.
 
-use ratatui::Frame;
+use std::net::SocketAddr;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style, Stylize as _};
@@ -13,6 +14,7 @@ use crate::app::{App, Draft, Mode};
 use crate::rules::MONSTER;
 use crate::rules::fight::HEALTH;
 use crate::rules::items::Item;
+use crate::rules::trade::OFFERS_MAX;
 use crate::town::{About, Heard, Town};
 
 /// A tile is so wide, in characters, that it looks square.
@@ -39,11 +41,12 @@ pub(crate) struct Scene<'a> {
     pub(crate) beings: &'a [Being],
     /// How it stands with the server.
     pub(crate) status: &'a str,
+    /// Where that is.
+    pub(crate) server: SocketAddr,
 }
 
-/// Draws a scene over the whole of a frame.
-pub(crate) fn draw(scene: &Scene<'_>, frame: &mut Frame<'_>) {
-    let buffer = frame.buffer_mut();
+/// Draws a scene over the whole of a buffer.
+pub(crate) fn draw(scene: &Scene<'_>, buffer: &mut Buffer) {
     let [above, lines, keys] =
         Layout::vertical([Constraint::Min(8), Constraint::Length(LINES_HEIGHT), Constraint::Length(1)])
             .areas(buffer.area);
@@ -153,19 +156,22 @@ fn ground(level: &Level, tile: Tile) -> (&'static str, Style) {
 }
 
 fn draw_side(scene: &Scene<'_>, area: Rect, buffer: &mut Buffer) {
+    // Where there is no place for all, offers matter more than who leads.
+    let you_height = 2 + 3 + Item::ALL.len() as u16;
+    let offers_height = (2 + 2 * OFFERS_MAX as u16).min(area.height.saturating_sub(you_height));
     let [you, offers, leaders] = Layout::vertical([
-        Constraint::Length(2 + 2 + Item::ALL.len() as u16),
-        Constraint::Length(6),
-        Constraint::Min(3),
+        Constraint::Length(you_height),
+        Constraint::Length(offers_height),
+        Constraint::Min(0),
     ])
     .areas(area);
     let town = &scene.app.town;
-    Paragraph::new(about_you(town, scene.status)).block(frame(" You ")).render(you, buffer);
-    Paragraph::new(open_offers(town)).block(frame(" Offers ")).render(offers, buffer);
+    Paragraph::new(about_you(town, scene)).block(frame(" You ")).render(you, buffer);
+    Paragraph::new(open_offers(scene.app)).block(frame(" Offers ")).render(offers, buffer);
     Paragraph::new(leading(town)).block(frame(" Farthest walked ")).render(leaders, buffer);
 }
 
-fn about_you(town: &Town, status: &str) -> Vec<Line<'static>> {
+fn about_you(town: &Town, scene: &Scene<'_>) -> Vec<Line<'static>> {
     let lost = HEALTH.saturating_sub(town.health);
     let hearts = "♥".repeat(usize::from(town.health.min(HEALTH)));
     let health = Line::from_iter([hearts.fg(Color::Red), "♡".repeat(usize::from(lost)).fg(Color::DarkGray)]);
@@ -174,23 +180,28 @@ fn about_you(town: &Town, status: &str) -> Vec<Line<'static>> {
         let line = Line::from(format!("{count:>2} {}", item.name()));
         if count == 0 { line.fg(Color::DarkGray) } else { line }
     });
-    let status = Line::from(status.to_owned()).fg(Color::DarkGray);
-    std::iter::once(health).chain(things).chain([status]).collect()
+    let server = [scene.status.to_owned(), format!("at {}", scene.server)];
+    let server = server.map(|line| Line::from(line).fg(Color::DarkGray));
+    std::iter::once(health).chain(things).chain(server).collect()
 }
 
-fn open_offers(town: &Town) -> Vec<Line<'static>> {
+/// The one that is to be answered first; the mark says when it can be.
+fn open_offers(app: &App) -> Vec<Line<'static>> {
+    let town = &app.town;
     let asked = town.asked().map(|offer| offer.number);
     let line = |offer: &Heard| {
-        let is_asked = Some(offer.number) == asked;
-        let (other, arrow) = if offer.to == town.me { (offer.from, "from") } else { (offer.to, "to") };
-        let (gives, wants, other) = (offer.gives.name(), offer.wants.name(), town.name(other));
-        let line = Line::from(format!(
-            "{gives} for {wants}, {arrow} {other}{}",
-            if is_asked { " y/n?" } else { "" }
-        ));
-        if is_asked { line.fg(Color::Yellow) } else { line }
+        let (gives, wants) = (offer.gives.name(), offer.wants.name());
+        let (mark, other) = match offer.to == town.me {
+            true if Some(offer.number) == app.answerable => ("y/n", offer.from),
+            true => ("  <", offer.from),
+            false => ("  >", offer.to),
+        };
+        let line = Line::from(format!("{mark} {}: {gives} for {wants}", town.name(other)));
+        if mark == "y/n" { line.fg(Color::Yellow) } else { line }
     };
-    town.offers.iter().map(line).collect()
+    let (first, others): (Vec<&Heard>, Vec<&Heard>) =
+        town.offers.iter().partition(|offer| Some(offer.number) == asked);
+    first.into_iter().chain(others).map(line).collect()
 }
 
 fn leading(town: &Town) -> Vec<Line<'static>> {
@@ -223,10 +234,8 @@ fn draw_lines(town: &Town, area: Rect, buffer: &mut Buffer) {
 
 fn bottom_line(app: &App) -> Line<'static> {
     match &app.mode {
-        Mode::Walking => {
-            Line::from(" arrows walk · space strikes · c chat · o offer a trade · y/n answer one · q quit")
-                .fg(Color::Gray)
-        }
+        Mode::Walking => Line::from(" arrows walk · space strikes · c chat · o offers · y/n answer · q quit")
+            .fg(Color::Gray),
         Mode::Chatting(line) => {
             Line::from_iter([" say: ".fg(Color::Gray), line.clone().fg(Color::White), "█".fg(Color::Gray)])
         }

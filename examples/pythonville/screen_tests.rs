@@ -1,5 +1,4 @@
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
 use crate::app::Key;
@@ -28,6 +27,8 @@ const MAP: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 </map>
 "#;
 
+const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4_000);
+
 fn level() -> Level {
     let mut read = |_: &std::path::Path, _: usize| Ok(MAP.as_bytes().to_vec());
     Level::read(std::path::Path::new("small.tmx"), &mut read).expect("a level")
@@ -40,7 +41,6 @@ fn centre(column: u32, row: u32) -> Position {
 fn app() -> App {
     let mut app = App::new(1);
     app.town.level = Some("small.tmx".into());
-    app.town.names.insert(5, "Brian".into());
     app.town.on_news(News::Anew { health: 7, pocket: Pocket([1, 0, 2, 0, 0]), missed: 0 });
     app
 }
@@ -48,10 +48,9 @@ fn app() -> App {
 /// The rows of the screen, without the blanks at their ends.
 fn shown(app: &App, me: Position, beings: &[Being], size: (u16, u16)) -> Vec<String> {
     let level = level();
-    let scene = Scene { app, level: Some(&level), me, beings, status: "playing" };
-    let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).expect("a buffer");
-    terminal.draw(|frame| draw(&scene, frame)).expect("it is drawn");
-    let buffer = terminal.backend().buffer();
+    let scene = Scene { app, level: Some(&level), me, beings, status: "playing", server: SERVER };
+    let mut buffer = Buffer::empty(Rect::new(0, 0, size.0, size.1));
+    draw(&scene, &mut buffer);
     let row = |y| (0..size.0).map(|x| buffer[(x, y)].symbol()).collect::<String>();
     (0..size.1).map(row).map(|row| row.trim_end().to_owned()).collect()
 }
@@ -59,12 +58,18 @@ fn shown(app: &App, me: Position, beings: &[Being], size: (u16, u16)) -> Vec<Str
 #[test]
 fn a_moment_is_shown_as_it_is() {
     let mut app = app();
-    let offered = News::Offered { number: 3, from: 5, to: 1, gives: Item::Sword, wants: Item::Apple };
-    app.town.on_news(offered);
-    app.town.on_news(News::Said { from: 5, text: "ni!".into() });
-    app.town.leaders = vec![(5, 1_234), (1, 20)];
+    for (number, from, to, gives, wants) in [
+        (2, 1, u32::MAX, Item::Lamp, Item::Sword),
+        (3, 2, 1, Item::Sword, Item::Apple),
+        (4, 3, 1, Item::Egg, Item::Lamp),
+    ] {
+        app.town.on_news(News::Offered { number, from, to, gives, wants });
+    }
+    app.town.on_news(News::Said { from: 2, text: "ni!".into() });
+    app.answerable = Some(3);
+    app.town.leaders = vec![(2, 1_234), (1, 20)];
     let beings = [
-        Being { id: 5, kind: 0, at: centre(5, 1) },
+        Being { id: 2, kind: 0, at: centre(5, 1) },
         Being { id: 0xF010_0000, kind: MONSTER, at: centre(2, 3) },
     ];
     let expected = "
@@ -75,11 +80,16 @@ fn a_moment_is_shown_as_it_is() {
 │                                    ││ 2 lamp                         │
 │                                    ││ 0 sword                        │
 │                                    ││ 0 spam                         │
-│          ████████████████          ││playing                         │
-│          ██@ · · · B · ██          │└────────────────────────────────┘
-│          ██· · ██· · · ██          │┌ Offers ────────────────────────┐
-│          ██· & · · · ░░██          ││sword for apple, from Brian y/n?│
-│          ████████████████          ││                                │
+│                                    ││playing                         │
+│                                    ││at 127.0.0.1:4000               │
+│          ████████████████          │└────────────────────────────────┘
+│          ██@ · · · B · ██          │┌ Offers ────────────────────────┐
+│          ██· · ██· · · ██          ││y/n Brian: sword for apple      │
+│          ██· & · · · ░░██          ││  > P4294967295: lamp for sword │
+│          ████████████████          ││  < Camelot: egg for lamp       │
+│                                    ││                                │
+│                                    ││                                │
+│                                    ││                                │
 │                                    ││                                │
 │                                    ││                                │
 │                                    │└────────────────────────────────┘
@@ -89,15 +99,19 @@ fn a_moment_is_shown_as_it_is() {
 └ at 1,1 ────────────────────────────┘└────────────────────────────────┘
 ┌ What happens ────────────────────────────────────────────────────────┐
 │welcome to Pythonville                                                │
+│you offer P4294967295 lamp for sword                                  │
 │Brian offers you sword for apple                                      │
+│Camelot offers you egg for lamp                                       │
 │Brian: ni!                                                            │
 │                                                                      │
-│                                                                      │
-│                                                                      │
 └──────────────────────────────────────────────────────────────────────┘
- arrows walk · space strikes · c chat · o offer a trade · y/n answer one";
-    let rows = shown(&app, centre(1, 1), &beings, (72, 28));
+ arrows walk · space strikes · c chat · o offers · y/n answer · q quit";
+    let rows = shown(&app, centre(1, 1), &beings, (72, 33));
     assert_eq!(rows.join("\n"), expected.trim_start_matches('\n'), "\n{}", rows.join("\n"));
+    let small = shown(&app, centre(1, 1), &beings, (80, 24)).join("\n");
+    for part in ["at 127.0.0.1:4000", "y/n Brian: sword for apple", "q quit"] {
+        assert!(small.contains(part), "a terminal of the usual size shows {part}:\n{small}");
+    }
 }
 
 #[test]
@@ -118,11 +132,11 @@ fn the_last_line_says_what_keys_do() {
     let mut app = app();
     assert!(last(&app).contains("q quit"));
     for key in [Key::Char('c'), Key::Char('n'), Key::Char('i')] {
-        app.on_key(key, &[5]);
+        app.on_key(key, &[2]);
     }
     assert_eq!(last(&app), " say: ni█");
-    app.on_key(Key::Escape, &[5]);
-    app.on_key(Key::Char('o'), &[5]);
+    app.on_key(Key::Escape, &[2]);
+    app.on_key(Key::Char('o'), &[2]);
     assert!(last(&app).starts_with(" offer [apple] for [egg] to [Brian]"), "{}", last(&app));
 }
 
@@ -136,8 +150,8 @@ fn no_size_and_no_knowledge_is_too_small() {
             me: Position { x: -9, y: i32::MAX },
             beings: &[],
             status: "",
+            server: SERVER,
         };
-        let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).expect("a buffer");
-        terminal.draw(|frame| draw(&scene, frame)).expect("it is drawn");
+        draw(&scene, &mut Buffer::empty(Rect::new(0, 0, size.0, size.1)));
     }
 }

@@ -5,8 +5,9 @@
 //! come nearer also while nobody presses a key.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use ratatui::buffer::Buffer;
 use tickcast::client::Phase;
 use tickcast::wire::Position;
 use tokio::time::MissedTickBehavior;
@@ -15,16 +16,18 @@ use crate::app::{App, Key};
 use crate::player::{Player, people_near};
 use crate::screen::{Scene, draw};
 use crate::terminal::{self, Screen};
+use crate::{Plan, from_here};
 
 /// From picture to picture.
 const PICTURE_EVERY: Duration = Duration::from_millis(33);
 /// So many pictures to a stride: nine strides a second.
 const STRIDE_PICTURES: u64 = 3;
 
-/// Plays until the player quits.
-pub(crate) async fn play(server: SocketAddr, client_id: u32, seed: u64) -> std::io::Result<()> {
-    let mut player = Player::join(server, client_id, seed).await?;
-    let mut app = App::new(client_id);
+/// Plays until the player quits, or somebody ends the program.
+pub(crate) async fn play(server: SocketAddr, plan: &Plan) -> std::io::Result<()> {
+    let mut player = Player::join(from_here(server), plan.client_id, plan.maps()).await?;
+    let mut app = App::new(plan.client_id);
+    let mut end = std::pin::pin!(terminal::end_is_asked_for());
     let mut screen = Screen::open()?;
     let mut keys = terminal::keys();
     let mut pictures = tokio::time::interval(PICTURE_EVERY);
@@ -32,12 +35,16 @@ pub(crate) async fn play(server: SocketAddr, client_id: u32, seed: u64) -> std::
     let mut shown = 0;
     while !app.has_quit {
         tokio::select! {
+            ended = &mut end => {
+                ended?;
+                app.has_quit = true;
+            }
             () = player.hear(&mut app.town) => {}
             Some(key) = keys.recv() => on_key(&mut app, &player, key),
             _ = pictures.tick() => {
                 shown += 1;
                 act(&mut player, &mut app, shown);
-                show(&mut screen, &app, &player)?;
+                show(&mut screen, &mut app, &player, server)?;
             }
         }
     }
@@ -57,22 +64,27 @@ fn act(player: &mut Player, app: &mut App, shown: u64) {
     {
         player.stride(stride);
     }
+    if player.phase() != Phase::Playing {
+        app.forget_wishes();
+    }
     while let Some(wish) = app.wishes.pop_front() {
         if !player.wish(&wish) {
             app.wishes.push_front(wish);
             break;
         }
     }
-    player.speak(&app.town);
+    player.speak(&mut app.town);
 }
 
-fn show(screen: &mut Screen, app: &App, player: &Player) -> std::io::Result<()> {
+fn show(screen: &mut Screen, app: &mut App, player: &Player, server: SocketAddr) -> std::io::Result<()> {
+    app.on_picture(now());
     let beings = player.beings(app.town.me);
     let status = status(player, beings.iter().filter(|being| being.kind == 0).count());
     let (level, me) = (player.level.as_deref(), place(player));
-    let scene = Scene { app, level, me, beings: &beings, status: &status };
-    screen.0.draw(|frame| draw(&scene, frame))?;
-    Ok(())
+    let scene = Scene { app, level, me, beings: &beings, status: &status, server };
+    let mut picture = Buffer::empty(screen.area());
+    draw(&scene, &mut picture);
+    screen.show(picture)
 }
 
 fn place(player: &Player) -> Position {
@@ -87,4 +99,9 @@ fn status(player: &Player, others: usize) -> String {
         Phase::Closed(reason) => format!("the server has gone: {reason:?}"),
         Phase::Left => "left".into(),
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the edge, where time comes in")]
+fn now() -> Instant {
+    Instant::now()
 }

@@ -2,12 +2,12 @@
 //!
 //! The screen shows it, bots act upon it, and the simulation holds it against what is true.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::rules::fight::HEALTH;
 use crate::rules::items::{Item, Pocket};
 use crate::rules::leaders::LEADERS_MAX;
-use crate::rules::trade::{End, No};
+use crate::rules::trade::{End, No, OFFERS_MAX};
 use crate::rules::words::News;
 
 /// Lines that are kept to be read.
@@ -49,7 +49,6 @@ pub(crate) struct Town {
     pub(crate) offers: Vec<Heard>,
     /// What has happened, the newest last.
     pub(crate) lines: VecDeque<(About, String)>,
-    pub(crate) names: BTreeMap<u32, String>,
     /// Who has walked the farthest, and how far, the best first.
     pub(crate) leaders: Vec<(u32, u32)>,
     /// The file name of the map that all are on.
@@ -64,7 +63,6 @@ impl Town {
             pocket: Pocket::default(),
             offers: Vec::new(),
             lines: VecDeque::new(),
-            names: BTreeMap::new(),
             leaders: Vec::new(),
             level: None,
         }
@@ -72,13 +70,10 @@ impl Town {
 
     /// How a player is called.
     pub(crate) fn name(&self, player: u32) -> String {
-        match self.names.get(&player) {
+        match NAMES.get((player as usize).wrapping_sub(1)) {
             _ if player == self.me => "you".into(),
-            Some(name) => name.clone(),
-            None => match NAMES.get((player as usize).wrapping_sub(1)) {
-                Some(name) => (*name).to_owned(),
-                None => format!("P{player}"),
-            },
+            Some(name) => (*name).to_owned(),
+            None => format!("P{player}"),
         }
     }
 
@@ -118,7 +113,9 @@ impl Town {
             News::Map(name) => self.on_map(name),
             News::Leader { place, of, player, walked } => {
                 self.leaders.truncate(of.into());
-                self.on_leader(place.into(), (player, walked));
+                if place < of {
+                    self.on_leader(place.into(), (player, walked));
+                }
             }
         }
     }
@@ -152,7 +149,10 @@ impl Town {
         let verb = if offer.from == self.me { "offer" } else { "offers" };
         let line = format!("{from} {verb} {to} {} for {}", offer.gives.name(), offer.wants.name());
         self.note(About::Trade, line);
-        self.offers.push(offer);
+        // No server of ours tells of more.
+        if self.offers.len() < 2 * OFFERS_MAX {
+            self.offers.push(offer);
+        }
     }
 
     fn on_ended(&mut self, number: u32, how: End, pocket: Pocket) {
@@ -218,6 +218,12 @@ mod tests {
         assert_eq!(town.leaders, [(6, 6), (5, 5)]);
         town.on_news(leader(0, 1, 8));
         assert_eq!(town.leaders, [(8, 8)], "the other has left");
+        town.on_news(leader(0, 0, 0));
+        assert_eq!(town.leaders, [], "all have");
+        (0..100).for_each(|number| {
+            town.on_news(News::Offered { number, from: 9, to: 7, gives: Item::Sword, wants: Item::Apple });
+        });
+        assert_eq!(town.offers.len(), 2 * OFFERS_MAX, "however many a server tells of");
         (0..100).for_each(|line| town.note(About::Chat, format!("{line}")));
         assert_eq!(town.lines.len(), LINES_MAX);
     }

@@ -4,6 +4,7 @@
 mod markdown;
 mod source;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use source::{Source, is_word, line_of, sources, texts};
@@ -215,6 +216,20 @@ fn leads_somewhere(page: &str, link: &str) -> bool {
         Ok(text) => anchor.is_empty() || markdown::anchors(&text).any(|known| known == anchor),
         Err(_) => there.exists() && anchor.is_empty(),
     }
+}
+
+#[test]
+fn pythonvilles_table_names_the_files_that_show_a_part_of_the_lesson() {
+    let folder = "examples/pythonville/";
+    let sources = sources("examples");
+    let head = |source: &Source| {
+        source.text.lines().take_while(|line| line.starts_with("//!")).collect::<Vec<_>>().join("\n")
+    };
+    let town = sources.iter().filter_map(|source| Some((source.path.strip_prefix(folder)?, head(source))));
+    let (main, others): (Vec<_>, Vec<_>) = town.partition(|(path, _)| *path == "main.rs");
+    let named: BTreeSet<&str> = main[0].1.split('`').filter(|word| word.ends_with(".rs")).collect();
+    let shows = others.iter().filter(|(_, head)| head.contains("Lesson,")).map(|(path, _)| *path);
+    assert_eq!(named, shows.collect());
 }
 
 #[test]

@@ -2,9 +2,12 @@
 
 #[path = "../../examples/pythonville/rules/mod.rs"]
 mod rules;
+#[path = "../../examples/pythonville/tie.rs"]
+mod tie;
 #[path = "../../examples/pythonville/town.rs"]
 mod town;
 
+mod bites;
 mod picture;
 mod play;
 mod terminal;

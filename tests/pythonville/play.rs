@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
 use tickcast::Config;
-use tickcast::client::{Client, ClientConfig, Event, Phase};
+use tickcast::client::{Client, ClientConfig, Phase};
 use tickcast::gate::PeerAddr;
 use tickcast::mail::Delivery;
 use tickcast::path::{Impairment, Path};
@@ -18,6 +18,7 @@ use tickcast::wire::{Encoding, Position, Tick};
 
 use crate::rules::items::Item;
 use crate::rules::words::{News, Wish};
+use crate::tie::Tie;
 use crate::town::Town;
 use crate::watched::Shared;
 
@@ -28,7 +29,6 @@ const TROUBLE_TICKS: u64 = 300;
 /// And then all must know the same within so many: who crashed is timed out first.
 const CALM_TICKS_MAX: u64 = 360;
 const TIMEOUT: Duration = Duration::from_secs(2);
-const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
@@ -56,7 +56,7 @@ struct Actor {
     up: Path,
     down: Path,
     cut_off_until: Duration,
-    tries_again_at: Option<Duration>,
+    tie: Tie,
 }
 
 /// What has happened.
@@ -141,7 +141,7 @@ impl Play {
             up,
             down,
             cut_off_until: Duration::ZERO,
-            tries_again_at: None,
+            tie: Tie::default(),
         };
         self.actors.push(actor);
         self.places.insert(addr, index);
@@ -284,7 +284,7 @@ impl Play {
         }
         actor.starts += 1;
         actor.said = actor.starts << 16;
-        (actor.town, actor.tries_again_at) = (Town::new(id), None);
+        (actor.town, actor.tie) = (Town::new(id), Tie::default());
         let secret = Secret::from_seed(self.seed).derive(&format!("client {index}, {}", actor.starts));
         let config = ClientConfig { encoding, interpolation: None, ..ClientConfig::new(id) };
         actor.client = Some(Client::new(config, &secret, now));
@@ -296,10 +296,7 @@ impl Play {
         let wish = if self.is_calm() { None } else { self.wish(index) };
         let actor = &mut self.actors[index];
         let Some(client) = &mut actor.client else { return };
-        if actor.tries_again_at.is_some_and(|at| at <= self.now) {
-            actor.tries_again_at = None;
-            client.rejoin(now);
-        }
+        actor.tie.hold(now, client);
         // Where too much waits already, the wish is not sent, and the player may wish again.
         if let Some(wish) = wish
             && client.send(Delivery::Reliable, &wish.bytes()).is_ok()
@@ -351,14 +348,8 @@ impl Play {
         let now = self.origin + self.now;
         let actor = &mut self.actors[index];
         let Some(client) = actor.client.as_mut().filter(|_| actor.addr == to) else { return Ok(()) };
-        match client.receive(now, bytes) {
-            Some(Event::Refused(_) | Event::Closed(_)) => {
-                actor.tries_again_at = Some(self.now + TRY_AGAIN_AFTER);
-            }
-            Some(Event::Welcomed(welcome)) if !welcome.is_resumed() => {
-                client.send(Delivery::Reliable, &Wish::News.bytes()).map_err(|error| error.to_string())?;
-            }
-            _ => {}
+        if let Some(event) = client.receive(now, bytes) {
+            actor.tie.on_event(now, &event);
         }
         if self.is_asleep(index) {
             return Ok(());

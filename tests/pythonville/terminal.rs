@@ -1,6 +1,5 @@
 //! The game in a terminal that tmux draws: keys in, screen out.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -8,46 +7,88 @@ use serde_json::Value;
 use crate::picture::svg;
 use crate::tmux::Tmux;
 
-#[test]
-fn one_walks_chats_fights_and_trades_in_a_terminal() {
-    if !Tmux::is_installed() {
-        println!("skipped: tmux is not installed; apt-get install tmux");
-        assert!(std::env::var_os("CI").is_none(), "where all tests are to run, tmux must be installed");
-        return;
-    }
-    let game = game().into_os_string().into_string().expect("a path in UTF-8");
-    let tmux = Tmux::start(&format!("'{game}' --bots 6 --monsters 24 --seed 1"), (100, 36));
+/// Columns and rows of a terminal in which all is seen.
+const SIZE: (u16, u16) = (100, 40);
 
+#[test]
+fn one_fights_among_bots_and_monsters_in_a_terminal() {
+    let Some(game) = game() else { return };
+    let tmux = Tmux::start(&format!("'{game}' --bots 6 --monsters 24 --seed 1"), SIZE);
     tmux.wait_until("the town is there", |screen| {
         screen.contains("Pythonville: yard") && screen.contains('@')
     });
     tmux.wait_until("bots play along", |screen| screen.contains("playing with 6 others"));
-    tmux.wait_until("the pocket is filled", |screen| screen.contains(" 1 apple"));
-    walk(&tmux);
-    for key in ["c", "n", "i", "!", "Enter"] {
-        tmux.press(key);
-    }
-    tmux.wait_until("all hear what is said", |screen| screen.contains("you: ni!"));
-    tmux.press("o");
-    tmux.wait_until("an offer is made up", |screen| screen.contains(" offer ["));
-    tmux.press("Enter");
-    let answers = ["you offer ", "they do not have that"];
-    tmux.wait_until("it is answered", |screen| answers.iter().any(|answer| screen.contains(answer)));
-    trade(&tmux);
-    tmux.wait_until("the best walkers are named", |screen| screen.contains("1. "));
     tmux.wait_until("monsters come", |screen| screen.contains('&'));
     tmux.wait_until("monsters bite", |screen| screen.contains('♡'));
+    tmux.wait_until("one strikes back", |screen| {
+        tmux.press("Space");
+        screen.contains("you hit a monster")
+    });
+    tmux.wait_until("the best walkers are named", |screen| screen.contains("1. "));
     keep(&tmux);
     tmux.press("q");
     assert_eq!(tmux.wait_for_end(), "0", "it ends in order, when it is told to");
 }
 
-/// To where there is no wall.
-fn walk(tmux: &Tmux) {
-    let screen = tmux.wait_until("it says where one is", |screen| place(screen).is_some());
-    let before = place(&screen);
-    tmux.press(way(&screen));
-    tmux.wait_until("one has walked", |screen| place(screen).is_some() && place(screen) != before);
+#[test]
+fn two_meet_talk_and_trade_in_two_terminals() {
+    let Some(game) = game() else { return };
+    let host = Tmux::start(&format!("'{game}' --bots 0 --monsters 0"), SIZE);
+    let screen = host.wait_until("it stands in its town", |screen| place(screen) == Some("2,2"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let pid = folder.path().join("pid");
+    let join = format!("exec \"{game}\" --server {} --client-id 1001", address(&screen));
+    let join = format!("sh -c 'echo $$ > {}; {join}'; echo \"status $?\"; stty -a", pid.display());
+    let guest = Tmux::start(&join, SIZE);
+    for tmux in [&host, &guest] {
+        tmux.wait_until("it sees the other", |screen| screen.contains("playing with 1 others"));
+    }
+    host.press("Right");
+    host.wait_until("it stands on the tile beside", |screen| place(screen) == Some("3,2"));
+    for key in ["c", "n", "i", "!", "Enter"] {
+        host.press(key);
+    }
+    host.wait_until("it hears itself", |screen| screen.contains("you: ni!"));
+    guest.wait_until("the other hears it", |screen| screen.contains("P1000: ni!"));
+    trade(&host, &guest);
+    let pid = std::fs::read_to_string(pid).expect("its number");
+    let killed = Command::new("kill").args(["-TERM", pid.trim()]).status().expect("kill runs");
+    assert!(killed.success());
+    let left = guest.wait_until("the terminal is as it was", |screen| screen.contains("status "));
+    let left =
+        guest.wait_until("stty has said all", |screen| screen.contains("echoctl")).replace('\n', " ") + &left;
+    assert!(left.contains("status 0"), "{left}");
+    assert!(left.contains(" icanon") && left.contains(" echo "), "{left}");
+    host.press("q");
+    assert_eq!(host.wait_for_end(), "0");
+}
+
+/// What newcomers have is by their numbers: 1000 an apple, an egg and a lamp, 1001 an egg, a lamp and a sword.
+fn trade(host: &Tmux, guest: &Tmux) {
+    let has = |screen: &str, things: [&str; 2]| things.iter().all(|thing| screen.contains(thing));
+    host.wait_until("it has its things", |screen| has(screen, [" 1 apple", " 0 sword"]));
+    guest.wait_until("it has its things", |screen| has(screen, [" 0 apple", " 1 sword"]));
+    let offer = |what: &str, mark: &str| {
+        host.press("o");
+        host.wait_until("an offer is made up", |screen| screen.contains(what));
+        host.press("Enter");
+        guest.wait_until("it is offered", |screen| screen.contains(mark));
+    };
+    offer(" offer [apple] for [sword] to [P1001]", "y/n P1000: apple for sword");
+    host.wait_until("it stands", |screen| screen.contains("  > P1001: apple for sword"));
+    guest.press("y");
+    host.wait_until("both have it", |screen| has(screen, [" 0 apple", " 1 sword"]));
+    guest.wait_until("both have it", |screen| has(screen, [" 1 apple", " 0 sword"]));
+    assert!(host.screen().contains("traded with P1001: you have sword now"));
+    assert!(guest.screen().contains("traded with P1000: you have apple now"));
+    offer(" offer [egg] for [apple] to [P1001]", "y/n P1000: egg for apple");
+    guest.press("n");
+    let both = [(host, "P1001", " 0 apple"), (guest, "P1000", " 1 apple")];
+    for (tmux, other, apples) in both {
+        let declined = format!("no trade with {other}: declined");
+        let screen = tmux.wait_until("it is refused", |screen| screen.contains(&declined));
+        assert!(has(&screen, [apples, " 1 egg"]), "nothing has changed hands:\n{screen}");
+    }
 }
 
 /// What the lower edge of the map says: `at 3,4`.
@@ -56,34 +97,10 @@ fn place(screen: &str) -> Option<&str> {
     behind.split_once(' ').map(|(place, _)| place)
 }
 
-/// The key to a tile beside the player that is no wall.
-fn way(screen: &str) -> &'static str {
-    let rows: Vec<Vec<char>> = screen.lines().map(|row| row.chars().collect()).collect();
-    let row = rows.iter().position(|row| row.contains(&'@')).expect("one sees oneself");
-    let column = rows[row].iter().position(|c| *c == '@').expect("in this row");
-    let beside = [("Right", row, column + 2), ("Left", row, column - 2), ("Up", row - 1, column)];
-    let is_free = |row: usize, column: usize| rows[row].get(column) == Some(&'·');
-    beside.iter().find(|(_, row, column)| is_free(*row, *column)).map_or("Down", |(key, _, _)| key)
-}
-
-/// Bots offer what they have; says yes until one keeps its word.
-fn trade(tmux: &Tmux) {
-    loop {
-        let screen = tmux.wait_until("something is offered or traded", |screen| {
-            screen.contains("y/n?") || screen.contains("traded with")
-        });
-        if screen.contains("traded with") {
-            return;
-        }
-        let lines = ended(&screen);
-        tmux.press("y");
-        tmux.wait_until("the offer ends", |screen| !screen.contains("y/n?") || ended(screen) > lines);
-    }
-}
-
-/// How many lines on the screen are about the end of an offer.
-fn ended(screen: &str) -> usize {
-    screen.lines().filter(|line| line.contains("traded with") || line.contains("no trade with")).count()
+/// Where others may join.
+fn address(screen: &str) -> &str {
+    let (_, behind) = screen.split_once("│at ").expect("it says where others may join");
+    behind.split_once(' ').expect("blanks behind it").0
 }
 
 /// For README, where somebody wants a new picture.
@@ -93,8 +110,13 @@ fn keep(tmux: &Tmux) {
     }
 }
 
-/// The example, built as `cargo run --example pythonville` builds it.
-fn game() -> PathBuf {
+/// The example, built as `cargo run --example pythonville` builds it; `None` where there is no tmux to play it in.
+fn game() -> Option<String> {
+    if !Tmux::is_installed() {
+        println!("skipped: tmux is not installed; apt-get install tmux");
+        assert!(std::env::var_os("CI").is_none(), "where all tests are to run, tmux must be installed");
+        return None;
+    }
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--locked", "--example", "pythonville", "--message-format", "json"]);
     if !cfg!(debug_assertions) {
@@ -112,7 +134,7 @@ fn game() -> PathBuf {
     let stale: Vec<Value> = others.into_iter().filter(|line| line["fresh"] == false).collect();
     assert!(stale.is_empty(), "the test was built with these, and they are built anew: {stale:#?}");
     let file = of_game.iter().find_map(|line| line["executable"].as_str());
-    file.expect("cargo says what it has built").into()
+    Some(file.expect("cargo says what it has built").to_owned())
 }
 
 /// Whether cargo has set a variable for the test alone.

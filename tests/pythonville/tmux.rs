@@ -72,13 +72,14 @@ impl Tmux {
         })
     }
 
+    /// What is on the screen now.
+    pub(crate) fn screen(&self) -> String {
+        self.ask(&["capture-pane", "-p", "-t", "game"])
+    }
+
     /// The screen with its colours, as escape sequences.
     pub(crate) fn coloured(&self) -> String {
         self.ask(&["capture-pane", "-p", "-e", "-t", "game"])
-    }
-
-    fn screen(&self) -> String {
-        self.ask(&["capture-pane", "-p", "-t", "game"])
     }
 
     /// Looks again whenever something has changed, and now and then besides: of the end of a command tmux says nothing.

@@ -1,10 +1,10 @@
-//! The game, with somebody who looks at it before and after every hook.
+//! The game, with somebody who looks at it after every hook.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tickcast::Config;
-use tickcast::game::{Admission, Departure, Game, Joining, Realm, Standard, Step, Verdict};
+use tickcast::game::{Admission, Departure, Game, Joining, Realm, Step, Verdict};
 use tickcast::work::Done;
 
 use crate::rules::Pythonville;
@@ -33,7 +33,7 @@ pub(crate) struct Shared(Arc<Mutex<Watched>>);
 
 impl Shared {
     pub(crate) fn new(config: &Config) -> Self {
-        let game = Pythonville::on(Standard::new(config));
+        let game = Pythonville::new(config);
         let counts = Item::ALL.map(|item| game.trades().count(item));
         let pockets = HashMap::new();
         let watched =
@@ -114,36 +114,44 @@ fn is_trade(one: (Pocket, Pocket), other: (Pocket, Pocket)) -> bool {
     one.map(|count| -count) == other && one.iter().map(|count| count.abs()).sum::<i32>() == 2
 }
 
+impl Shared {
+    /// A hook of the game, and then a look at what everyone has.
+    fn hook<T>(
+        &mut self,
+        realm: &mut Realm<'_>,
+        hook: impl FnOnce(&mut Pythonville, &mut Realm<'_>) -> T,
+    ) -> T {
+        let mut watched = self.look();
+        let done = hook(&mut watched.game, realm);
+        let players: Vec<u32> = realm.players().map(|player| player.client_id).collect();
+        watched.check(&players);
+        done
+    }
+}
+
 impl Game for Shared {
     fn on_join(&mut self, realm: &mut Realm<'_>, joining: &Joining) -> Admission {
-        self.look().game.on_join(realm, joining)
+        self.hook(realm, |game, realm| game.on_join(realm, joining))
     }
 
     fn on_move(&mut self, realm: &mut Realm<'_>, step: &Step) -> Verdict {
-        self.look().game.on_move(realm, step)
+        self.hook(realm, |game, realm| game.on_move(realm, step))
     }
 
     fn on_message(&mut self, realm: &mut Realm<'_>, player: u32, message: &[u8]) {
-        let players: Vec<u32> = realm.players().map(|player| player.client_id).collect();
-        let mut watched = self.look();
-        watched.check(&players);
-        watched.hear(player, message);
-        watched.game.on_message(realm, player, message);
-        watched.check(&players);
+        self.look().hear(player, message);
+        self.hook(realm, |game, realm| game.on_message(realm, player, message));
     }
 
     fn on_tick(&mut self, realm: &mut Realm<'_>) {
-        let players: Vec<u32> = realm.players().map(|player| player.client_id).collect();
-        let mut watched = self.look();
-        watched.game.on_tick(realm);
-        watched.check(&players);
+        self.hook(realm, |game, realm| game.on_tick(realm));
     }
 
     fn on_leave(&mut self, realm: &mut Realm<'_>, player: u32, why: Departure) {
-        self.look().game.on_leave(realm, player, why);
+        self.hook(realm, |game, realm| game.on_leave(realm, player, why));
     }
 
     fn on_done(&mut self, realm: &mut Realm<'_>, done: Done) {
-        self.look().game.on_done(realm, done);
+        self.hook(realm, |game, realm| game.on_done(realm, done));
     }
 }

@@ -1,7 +1,7 @@
 //! The rules of Pythonville: what monsters do to players, and players to one another.
 //!
-//! They stand on the standard game, which knows walls and levels, thinks for its enemies and keeps the leaderboard. All that
-//! is said is a reliable message, so that it arrives once and in order, or not at all; whom nothing more can be told for now
+//! They stand on the standard game, which knows walls and levels, thinks for its enemies, and keeps names and distances where
+//! there is a store or a service. All that is said is a reliable message, so that it arrives once and in order, or not at all; whom nothing more can be told for now
 //! is told anew, as soon as there is room, all that is so.
 
 pub(crate) mod fight;
@@ -13,8 +13,10 @@ pub(crate) mod words;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use tickcast::Config;
 use tickcast::game::{Admission, Departure, Game, Joining, Realm, Standard, Step, Verdict};
 use tickcast::mail::Delivery;
+use tickcast::profiles::Profile;
 use tickcast::wire::{Position, Tick};
 use tickcast::work::Done;
 
@@ -52,10 +54,10 @@ pub(crate) struct Pythonville {
 }
 
 impl Pythonville {
-    /// On top of the standard game.
-    pub(crate) fn on(standard: Standard) -> Self {
+    /// On top of the standard game that `config` describes, whose enemies bite instead of catching.
+    pub(crate) fn new(config: &Config) -> Self {
         Self {
-            standard,
+            standard: Standard::new(config).without_catches(),
             told_map: None,
             trades: Trades::new(),
             fights: None,
@@ -77,8 +79,13 @@ impl Pythonville {
         self.fights.as_ref().map_or(0, |fights| fights.health(player))
     }
 
-    fn fights(&mut self, realm: &Realm<'_>) -> &mut Fights {
-        self.fights.get_or_insert_with(|| Fights::new(realm.tick_rate().hz()))
+    /// What takes a realm to begin with: before the first hook there is none.
+    fn fights(&mut self, realm: &mut Realm<'_>) -> &mut Fights {
+        self.fights.get_or_insert_with(|| {
+            // Whoever has not heard yet that this is another server accepts an offer of the last one.
+            self.trades.number_from(realm.random() as u32);
+            Fights::new(realm.tick_rate().hz())
+        })
     }
 }
 
@@ -126,13 +133,13 @@ impl Game for Pythonville {
     }
 
     fn on_leave(&mut self, realm: &mut Realm<'_>, player: u32, why: Departure) {
-        self.standard.on_leave(realm, player, why);
         self.fights(realm).leave(player);
         let ended = self.trades.leave(player);
         self.tell_ended(realm, &ended);
         self.leaders.leave(player);
         self.patience.remove(&player);
         self.behind.remove(&player);
+        self.standard.on_leave(realm, player, why);
     }
 
     fn on_done(&mut self, realm: &mut Realm<'_>, done: Done) {
@@ -141,6 +148,14 @@ impl Game for Pythonville {
 
     fn on_order(&mut self, realm: &mut Realm<'_>, order: &str) -> String {
         self.standard.on_order(realm, order)
+    }
+
+    fn on_recall(&mut self, realm: &mut Realm<'_>, profiles: Vec<Profile>, run: u64) {
+        self.standard.on_recall(realm, profiles, run);
+    }
+
+    fn keep(&mut self, realm: &mut Realm<'_>, is_last: bool, profiles: &mut Vec<Profile>) {
+        self.standard.keep(realm, is_last, profiles);
     }
 }
 
@@ -294,8 +309,12 @@ impl Pythonville {
             return;
         }
         let everyone: Vec<u32> = realm.players().map(|player| player.client_id).collect();
-        let best = self.leaders.best();
+        let mut best = self.leaders.best();
         let of = best.len() as u8;
+        if best.is_empty() {
+            // That there is no place is told with a place that there is not.
+            best.push((0, 0));
+        }
         for (place, (leader, walked)) in (0..).zip(best) {
             let news = News::Leader { place, of, player: leader, walked }.bytes();
             for player in &everyone {
@@ -323,7 +342,8 @@ impl Pythonville {
     }
 }
 
-fn is_near(at: Position, other: Position) -> bool {
+/// Whether monsters bite and players strike from here to there.
+pub(crate) fn is_near(at: Position, other: Position) -> bool {
     at.distance_squared(other) <= REACH * REACH
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Lesson, the picture of Pythonville: players trade, and nobody waits for anybody. An offer stands until it is taken,
 //! declined, or can no longer be kept; meanwhile both go on playing. No clock and no I/O: ticks are arguments, and who is to
-//! hear of what became of an offer is given back.
+//! hear of what became of an offer is given back. No store either: when the server is started again, the town begins anew.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -22,7 +22,7 @@ const KIT: usize = 3;
 /// One thing for another, between two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Offer {
-    /// No other offer has it.
+    /// No other offer has it that anybody still remembers.
     pub(crate) number: u32,
     pub(crate) from: u32,
     pub(crate) to: u32,
@@ -112,6 +112,11 @@ impl Trades {
         }
     }
 
+    /// The next offer has the number behind this one, and so on.
+    pub(crate) fn number_from(&mut self, number: u32) {
+        self.last_number = number;
+    }
+
     /// A player is here from now on: with what it had when it left, or with what a newcomer is given.
     pub(crate) fn arrive(&mut self, player: u32) {
         self.here.insert(player);
@@ -186,25 +191,28 @@ impl Trades {
         if made.max(open) >= OFFERS_MAX {
             return Err(No::TooMany);
         }
-        self.last_number += 1;
+        self.last_number = self.last_number.wrapping_add(1);
         let offer = Offer { number: self.last_number, from, to, gives, wants, until };
         self.offers.push(offer);
         Ok(offer)
     }
 
-    /// Both things change hands. First comes the offer that was taken, then those that can no longer be kept.
+    /// Both things change hands. First comes the offer that was taken, then those that can no longer be kept. Neither does
+    /// where one of the two had no such thing, which should never be: then no offer was taken.
     ///
     /// # Errors
     /// If no such offer was made to `by`.
     pub(crate) fn accept(&mut self, by: u32, number: u32) -> Result<Vec<Ended>, No> {
         let offer = self.take_offer(number, |offer| offer.to == by)?;
-        self.hand_over(offer.from, offer.to, offer.gives);
-        self.hand_over(offer.to, offer.from, offer.wants);
-        let mut ended = vec![Ended { offer, how: End::Taken }];
-        let (pockets, has) = (&self.pockets, Self::has_in);
-        let is_broken =
-            |offer: &Offer| !has(pockets, offer.from, offer.gives) || !has(pockets, offer.to, offer.wants);
-        ended.extend(end(&mut self.offers, End::GivenAway, is_broken));
+        let can_be_kept = is_kept_by(&self.pockets, &offer);
+        if can_be_kept {
+            self.hand_over(offer.from, offer.to, offer.gives);
+            self.hand_over(offer.to, offer.from, offer.wants);
+        }
+        let mut ended = vec![Ended { offer, how: if can_be_kept { End::Taken } else { End::GivenAway } }];
+        let pockets = &self.pockets;
+        let others = end(&mut self.offers, End::GivenAway, |offer| !is_kept_by(pockets, offer));
+        ended.extend(others);
         Ok(ended)
     }
 
@@ -235,11 +243,7 @@ impl Trades {
     }
 
     fn has(&self, player: u32, item: Item) -> bool {
-        Self::has_in(&self.pockets, player, item)
-    }
-
-    fn has_in(pockets: &BTreeMap<u32, Pocket>, player: u32, item: Item) -> bool {
-        pockets.get(&player).is_some_and(|pocket| pocket.of(item) > 0)
+        has(&self.pockets, player, item)
     }
 
     fn take_offer(&mut self, number: u32, is_meant: impl Fn(&Offer) -> bool) -> Result<Offer, No> {
@@ -248,11 +252,10 @@ impl Trades {
         Ok(self.offers.remove(place))
     }
 
-    /// Whoever gives it has it: nothing stands that could not be taken.
     fn hand_over(&mut self, from: u32, to: u32, item: Item) {
-        let taken = self.pockets.get_mut(&from).is_some_and(|pocket| pocket.take(item));
-        assert!(taken, "{from} has no {item:?} to give, and had offered it");
-        self.pockets.entry(to).or_default().put(item);
+        if self.pockets.get_mut(&from).is_some_and(|pocket| pocket.take(item)) {
+            self.pockets.entry(to).or_default().put(item);
+        }
     }
 
     fn end(&mut self, how: End, is_over: impl Fn(&Offer) -> bool) -> Vec<Ended> {
@@ -265,6 +268,15 @@ impl Offer {
     pub(crate) fn is_of(&self, player: u32) -> bool {
         self.from == player || self.to == player
     }
+}
+
+fn has(pockets: &BTreeMap<u32, Pocket>, player: u32, item: Item) -> bool {
+    pockets.get(&player).is_some_and(|pocket| pocket.of(item) > 0)
+}
+
+/// Whether both have what they would give.
+fn is_kept_by(pockets: &BTreeMap<u32, Pocket>, offer: &Offer) -> bool {
+    has(pockets, offer.from, offer.gives) && has(pockets, offer.to, offer.wants)
 }
 
 fn end(offers: &mut Vec<Offer>, how: End, is_over: impl Fn(&Offer) -> bool) -> Vec<Ended> {

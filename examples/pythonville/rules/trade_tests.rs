@@ -41,6 +41,19 @@ fn only_who_was_asked_accepts_and_both_may_end_it() {
 }
 
 #[test]
+fn nothing_changes_hands_where_one_of_the_two_has_nothing_to_give() {
+    for poor in [5, 6] {
+        let mut trades = two();
+        let offer = trades.offer([5, 6], [Item::Apple, Item::Sword], LONG).expect("both have it");
+        // No hook does so; a mistake might.
+        trades.pockets.insert(poor, Pocket::default());
+        let before = trades.pockets.clone();
+        assert_eq!(trades.accept(6, offer.number), Ok(vec![Ended { offer, how: End::GivenAway }]));
+        assert_eq!(trades.pockets, before, "{poor} had nothing");
+    }
+}
+
+#[test]
 fn what_cannot_be_kept_is_not_offered() {
     let mut trades = two();
     let mut refused = |who, what| trades.offer(who, what, LONG).expect_err("it cannot be kept");

@@ -11,6 +11,8 @@ const FIRST: u8 = 64;
 
 /// So many bytes of text are the most that one says at a time.
 pub(crate) const TEXT_MAX: usize = 100;
+/// So many marks on a letter do not reach into the lines above and below.
+const MARKS_MAX: usize = 2;
 
 /// What a player asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +53,8 @@ pub(crate) enum News {
     Said { from: u32, text: String },
     /// The file name of the map that all are on.
     Map(String),
-    /// Who has walked the farthest but for `place` others, and how far, and how many such places there are. Told
-    /// unreliably: it is told again.
+    /// Who has walked the farthest but for `place` others, and how far, and how many such places there are; of 0 places
+    /// nothing but that. Told unreliably: it is told again.
     Leader { place: u8, of: u8, player: u32, walked: u32 },
 }
 
@@ -171,19 +173,36 @@ fn with_text(tag: u8, before: &[u8], text: &str) -> Vec<u8> {
 
 /// As much as one may say, without what moves a terminal's cursor, or worse.
 fn clean(text: &str) -> String {
-    let mut kept = String::new();
+    let (mut kept, mut marks) = (String::new(), 0);
     for c in text.chars().filter(|c| !c.is_control() && !is_invisible(*c)) {
         if kept.len() + c.len_utf8() > TEXT_MAX {
             break;
         }
-        kept.push(c);
+        marks = if is_mark(c) { marks + 1 } else { 0 };
+        if marks <= MARKS_MAX {
+            kept.push(c);
+        }
     }
     kept
 }
 
 /// What has no width, or turns the direction of what follows.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// What stands above or below the letter before it, as far as it comes without end: letters have one or two.
+fn is_mark(c: char) -> bool {
+    matches!(
+        c,
+        '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{591}'..='\u{5c7}' | '\u{610}'..='\u{61a}'
+            | '\u{64b}'..='\u{65f}' | '\u{e31}' | '\u{e34}'..='\u{e3a}' | '\u{e47}'..='\u{e4e}'
+            | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}'
+    )
 }
 
 /// What is left to read.
@@ -225,6 +244,9 @@ impl Rest<'_> {
 
 #[cfg(test)]
 mod tests {
+    use rand::rngs::Xoshiro256PlusPlus;
+    use rand::{RngExt as _, SeedableRng as _};
+
     use super::*;
 
     fn wishes() -> Vec<Wish> {
@@ -265,11 +287,34 @@ mod tests {
     }
 
     #[test]
+    fn whatever_comes_in_is_read_as_it_would_be_written_or_not_at_all() {
+        let mut read = 0;
+        for seed in 0..40_000 {
+            let mut draw = Xoshiro256PlusPlus::seed_from_u64(seed);
+            let length = draw.random_range(0..24);
+            let mut bytes: Vec<u8> = (0..length).map(|_| draw.random_range(0..=255)).collect();
+            // Most tags are none of ours, and most numbers none of a thing.
+            bytes.first_mut().into_iter().for_each(|tag| *tag = FIRST + *tag % 12);
+            bytes.iter_mut().skip(1).filter(|byte| **byte < 128).for_each(|byte| *byte %= 8);
+            let again = [
+                Wish::read(&bytes).map(|wish| Wish::read(&wish.bytes()) == Some(wish)),
+                News::read(&bytes).map(|news| News::read(&news.bytes()) == Some(news)),
+            ];
+            read += again.iter().flatten().count();
+            assert!(again.iter().flatten().all(|is_same| *is_same), "seed {seed}: {bytes:?}");
+        }
+        assert!(read > 2_000, "{read} are too few to say anything");
+    }
+
+    #[test]
     fn a_text_moves_no_cursor_and_is_bounded_whoever_wrote_it() {
         let hostile = [&[FIRST][..], "\u{1b}[2Jb\u{202e}oo\u{7}\r\n".as_bytes()].concat();
         assert_eq!(Wish::read(&hostile), Some(Wish::Say("[2Jboo".into())));
         let long = [&[FIRST][..], "ö".repeat(TEXT_MAX).as_bytes()].concat();
         assert_eq!(Wish::read(&long), Some(Wish::Say("ö".repeat(TEXT_MAX / 2))));
+        let tall =
+            [&[FIRST][..], "o\u{ad}\u{61c}".as_bytes(), "\u{301}".repeat(40).as_bytes(), b"k"].concat();
+        assert_eq!(Wish::read(&tall), Some(Wish::Say("o\u{301}\u{301}k".into())));
         assert_eq!(Wish::read(&[FIRST, 0xff]), None);
         assert_eq!(Wish::read(&[]), None);
     }
