@@ -206,3 +206,28 @@ fn key(event: &Event) -> Option<Key> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_terminal_is_given_the_newest_picture_and_nobody_waits_for_it() {
+        let next = Next::default();
+        let picture = |text| Buffer::with_lines([text]);
+        for text in ["one", "two", "six"] {
+            next.give(Order::Draw(picture(text)));
+        }
+        assert_eq!(next.take(), Some(picture("six")));
+        next.give(Order::Draw(picture("ten")));
+        next.give(Order::End);
+        assert_eq!(next.take(), None);
+    }
+
+    #[test]
+    fn a_picture_that_is_larger_than_the_terminal_is_cut() {
+        let mut small = Buffer::empty(Rect::new(0, 0, 2, 2));
+        copy(&Buffer::with_lines(["one"]), &mut small);
+        assert_eq!(small, Buffer::with_lines(["on", "  "]));
+    }
+}

@@ -7,9 +7,9 @@ mod tie;
 #[path = "../../examples/pythonville/town.rs"]
 mod town;
 
-mod bites;
 mod picture;
 mod play;
+mod table;
 mod terminal;
 mod tmux;
 mod trades;

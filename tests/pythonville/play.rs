@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,8 @@ use tickcast::wire::{Encoding, Position, Tick};
 use crate::rules::items::Item;
 use crate::rules::words::{News, Wish};
 use crate::tie::Tie;
-use crate::town::Town;
-use crate::watched::Shared;
+use crate::town::{Heard, Town};
+use crate::watched::{Shared, Taken};
 
 const CLIENTS: usize = 8;
 const FIRST_ID: u32 = 100;
@@ -30,7 +31,7 @@ const TROUBLE_TICKS: u64 = 300;
 const CALM_TICKS_MAX: u64 = 360;
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum What {
     Tick,
     Turn(usize),
@@ -50,6 +51,8 @@ struct Actor {
     said: u32,
     /// How much of what it has said may not have been heard, as it was told.
     lost: u64,
+    /// What it was told under the numbers that it has accepted.
+    accepted: HashMap<u32, Heard>,
     /// The newest of what it heard each say.
     heard: HashMap<u32, u32>,
     addr: SocketAddr,
@@ -71,6 +74,8 @@ pub(crate) struct Played {
     pub(crate) datagrams_lost: u64,
     pub(crate) troubles: u64,
     pub(crate) calm_ticks: u64,
+    /// Of all that has happened, to the last byte.
+    pub(crate) digest: u64,
 }
 
 pub(crate) struct Play {
@@ -88,6 +93,7 @@ pub(crate) struct Play {
     actors: Vec<Actor>,
     places: HashMap<SocketAddr, usize>,
     played: Played,
+    happened: DefaultHasher,
 }
 
 /// Plays one seed to its end.
@@ -115,6 +121,7 @@ impl Play {
             actors: Vec::new(),
             places: HashMap::new(),
             played: Played::default(),
+            happened: DefaultHasher::new(),
         };
         play.start_server();
         play.at(play.period(), What::Tick);
@@ -136,6 +143,7 @@ impl Play {
             starts: 0,
             said: 0,
             lost: 0,
+            accepted: HashMap::new(),
             heard: HashMap::new(),
             addr,
             up,
@@ -166,6 +174,7 @@ impl Play {
     fn run(&mut self) -> Result<Played, String> {
         while let Some(Reverse((at, _, what))) = self.due.pop() {
             self.now = at;
+            (at, &what).hash(&mut self.happened);
             let is_tick = what == What::Tick;
             self.happen(what)?;
             if !is_tick || !self.is_calm() {
@@ -190,6 +199,7 @@ impl Play {
             self.played.datagrams_lost += actor.up.passed().lost + actor.down.passed().lost;
         }
         self.played.calm_ticks = self.tick - TROUBLE_TICKS;
+        self.played.digest = self.happened.finish();
         self.played
     }
 
@@ -225,7 +235,7 @@ impl Play {
     fn collect(&mut self) {
         if let Some((_, game)) = &self.server {
             let game = game.look();
-            self.played.trades += game.trades;
+            self.played.trades += game.trades();
             self.played.checked += game.checked;
         }
     }
@@ -242,6 +252,12 @@ impl Play {
         }
         if let Some(broken) = game.look().broken.take() {
             return Err(broken);
+        }
+        for taken in game.look().taken.drain(..) {
+            let told = self.actors[(taken.by - FIRST_ID) as usize].accepted.get(&taken.number);
+            if !told.is_some_and(|told| is_as_told(&taken, told)) {
+                return Err(format!("{taken:?}, and {told:?} was accepted"));
+            }
         }
         due.iter().for_each(|(to, bytes)| self.send_down(*to, bytes));
         Ok(())
@@ -302,6 +318,8 @@ impl Play {
             && client.send(Delivery::Reliable, &wish.bytes()).is_ok()
         {
             actor.said += u32::from(matches!(wish, Wish::Say(_)));
+            let asked = actor.town.asked().filter(|offer| wish == Wish::Accept(offer.number));
+            actor.accepted.extend(asked.map(|offer| (offer.number, *offer)));
         }
         while client.take_lost().is_some() {
             actor.lost += 1;
@@ -450,6 +468,13 @@ impl Play {
             })
         })
     }
+}
+
+/// Whether what changed hands is what the acceptor was told under that number.
+fn is_as_told(taken: &Taken, told: &Heard) -> bool {
+    let mut expected = taken.before;
+    expected.put(told.gives);
+    expected.take(told.wants) && expected == taken.after
 }
 
 /// How bad one direction is; every third is good.

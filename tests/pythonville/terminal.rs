@@ -20,11 +20,11 @@ fn one_fights_among_bots_and_monsters_in_a_terminal() {
     tmux.wait_until("bots play along", |screen| screen.contains("playing with 6 others"));
     tmux.wait_until("monsters come", |screen| screen.contains('&'));
     tmux.wait_until("monsters bite", |screen| screen.contains('♡'));
+    tmux.wait_until("the best walkers are named", |screen| screen.contains("1. "));
     tmux.wait_until("one strikes back", |screen| {
         tmux.press("Space");
         screen.contains("you hit a monster")
     });
-    tmux.wait_until("the best walkers are named", |screen| screen.contains("1. "));
     keep(&tmux);
     tmux.press("q");
     assert_eq!(tmux.wait_for_end(), "0", "it ends in order, when it is told to");
@@ -106,6 +106,7 @@ fn address(screen: &str) -> &str {
 /// For README, where somebody wants a new picture.
 fn keep(tmux: &Tmux) {
     if let Some(file) = std::env::var_os("TICKCAST_PICTURE") {
+        tmux.wait_until("much is to be seen", |screen| screen.contains("│y/n ") && screen.contains('♡'));
         std::fs::write(file, svg(&tmux.coloured())).expect("it can be written");
     }
 }

@@ -167,7 +167,7 @@ impl Trades {
     /// `from` would give `gives` to `to` for `wants`, until a tick.
     ///
     /// # Errors
-    /// If that could not be taken now, or either has too many offers.
+    /// If that could not be taken now, if `from` has an open offer to `to`, or either has too many.
     pub(crate) fn offer(
         &mut self,
         [from, to]: [u32; 2],
@@ -186,9 +186,11 @@ impl Trades {
         if !self.has(to, wants) {
             return Err(No::NotTheirs);
         }
-        let made = self.offers.iter().filter(|offer| offer.from == from).count();
-        let open = self.offers.iter().filter(|offer| offer.to == to).count();
-        if made.max(open) >= OFFERS_MAX {
+        let made = self.offers.iter().filter(|offer| offer.from == from);
+        let open = self.offers.iter().filter(|offer| offer.to == to);
+        // Of two from the same one, the second could be mistaken for the first.
+        let is_second = made.clone().any(|offer| offer.to == to);
+        if is_second || made.count().max(open.count()) >= OFFERS_MAX {
             return Err(No::TooMany);
         }
         self.last_number = self.last_number.wrapping_add(1);

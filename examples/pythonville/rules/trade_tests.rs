@@ -31,12 +31,14 @@ fn what_is_taken_changes_hands_both_ways() {
 fn only_who_was_asked_accepts_and_both_may_end_it() {
     let mut trades = two();
     trades.arrive(7);
-    let mut offer = || trades.offer([5, 6], [Item::Apple, Item::Sword], LONG).expect("both have it");
-    let (first, second) = (offer(), offer());
+    let offer =
+        |trades: &mut Trades| trades.offer([5, 6], [Item::Apple, Item::Sword], LONG).expect("both have it");
+    let first = offer(&mut trades);
     assert_eq!(trades.accept(5, first.number), Err(No::Over));
     assert_eq!(trades.accept(7, first.number), Err(No::Over));
     assert_eq!(trades.decline(7, first.number), Err(No::Over));
     assert_eq!(trades.decline(6, first.number), Ok(Ended { offer: first, how: End::Declined }));
+    let second = offer(&mut trades);
     assert_eq!(trades.decline(5, second.number), Ok(Ended { offer: second, how: End::Withdrawn }));
 }
 
@@ -85,14 +87,21 @@ fn an_offer_ends_with_what_it_was_about() {
 }
 
 #[test]
-fn offers_are_bounded_on_both_sides() {
+fn offers_are_bounded_on_both_sides_and_from_one_to_another_there_is_one() {
     let mut trades = two();
     (7..12).for_each(|player| trades.arrive(player));
-    for _ in 0..OFFERS_MAX {
-        trades.offer([5, 6], [Item::Apple, Item::Sword], LONG).expect("there is room");
+    let mut offer = |from, to, gives, wants| trades.offer([from, to], [gives, wants], LONG).err();
+    assert_eq!(offer(5, 6, Item::Apple, Item::Sword), None);
+    assert_eq!(offer(5, 6, Item::Lamp, Item::Sword), Some(No::TooMany), "one at a time");
+    assert_eq!(offer(6, 5, Item::Sword, Item::Apple), None, "the other way is another");
+    for to in 7..10 {
+        assert_eq!(offer(5, to, Item::Egg, Item::Spam), None);
     }
-    assert_eq!(trades.offer([5, 7], [Item::Egg, Item::Lamp], LONG), Err(No::TooMany));
-    assert_eq!(trades.offer([7, 6], [Item::Lamp, Item::Sword], LONG), Err(No::TooMany));
+    assert_eq!(offer(5, 10, Item::Egg, Item::Lamp), Some(No::TooMany), "of 5");
+    for (from, gives) in [(9, Item::Spam), (10, Item::Apple), (11, Item::Egg)] {
+        assert_eq!(offer(from, 6, gives, Item::Sword), None);
+    }
+    assert_eq!(offer(7, 6, Item::Spam, Item::Sword), Some(No::TooMany), "to 6");
 }
 
 #[test]

@@ -1,11 +1,13 @@
-//! Monsters that bite, and offers over the end of a server: a server core and a client in memory. Ticks are made here.
+//! Monsters that bite, answers to wishes, and the end of a server: a server core and clients in memory. Ticks are made here.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt as _, SeedableRng as _};
 use tickcast::Config;
-use tickcast::client::{Client, ClientConfig, Phase};
+use tickcast::client::{Client, ClientConfig, Event, Phase};
 use tickcast::gate::PeerAddr;
 use tickcast::level::Level;
 use tickcast::mail::Delivery;
@@ -17,7 +19,7 @@ use tickcast::work::Work;
 use crate::rules::Pythonville;
 use crate::rules::fight::HEALTH;
 use crate::rules::items::Item;
-use crate::rules::trade::No;
+use crate::rules::trade::{End, No};
 use crate::rules::words::{News, Wish};
 use crate::tie::Tie;
 
@@ -191,4 +193,63 @@ fn who_comes_again_while_its_old_session_lasts_plays_as_soon_as_that_has_ended()
     table.players = vec![again];
     table.step_until(40, |table| matches!(table.players[0].client.phase(), Phase::Refused(_)));
     table.step_until(300, |table| table.players[0].is_settled());
+}
+
+#[test]
+fn the_question_for_all_that_is_so_waits_until_there_is_room_for_it() {
+    let mut table = Table::new(0, &[5]);
+    table.step_until(100, |table| table.players[0].is_settled());
+    let player = &mut table.players[0];
+    player.news.clear();
+    let say = Wish::Say("spam".into()).bytes();
+    while player.client.send(Delivery::Reliable, &say).is_ok() {}
+    let welcome = *player.client.welcome().expect("it plays");
+    player.tie.on_event(table.now, &Event::Welcomed(welcome));
+    table.step_until(400, |table| table.players[0].is_settled());
+}
+
+/// What came of an offer, or of an answer to the offer of that number, as its player is told.
+fn is_answer(news: &News, me: u32, wish: &Wish) -> bool {
+    match (news, wish) {
+        (News::No(_), _) => true,
+        (News::Offered { from, .. }, Wish::Offer { .. }) => *from == me,
+        (News::Ended { number, how: End::Taken | End::Declined | End::Withdrawn, .. }, wish) => {
+            [Wish::Accept(*number), Wish::Decline(*number)].contains(wish)
+        }
+        _ => false,
+    }
+}
+
+#[test]
+fn every_wish_to_trade_has_one_answer() {
+    let mut draw = Xoshiro256PlusPlus::seed_from_u64(1);
+    let mut table = Table::new(0, &[5, 6, 7]);
+    table.step_until(100, |table| table.players.iter().all(Player::is_settled));
+    let (mut numbers, mut taken) = (vec![0], 0);
+    for turn in 0..600 {
+        let index = draw.random_range(0..3);
+        let number = numbers[numbers.len() - 1 - draw.random_range(0..numbers.len().min(3))];
+        let [gives, wants] = [(); 2].map(|()| Item::ALL[draw.random_range(0..Item::ALL.len())]);
+        let wish = match draw.random_range(0..10) {
+            0..5 => Wish::Offer { to: draw.random_range(4..8), gives, wants },
+            5..9 => Wish::Accept(number),
+            _ => Wish::Decline(number),
+        };
+        let player = &mut table.players[index];
+        player.news.clear();
+        player.ask(wish.clone());
+        // There and back, and long enough that the next is not too fast.
+        (0..4).for_each(|_| table.step());
+        let (me, news) = (5 + index as u32, &table.players[index].news);
+        let answers = news.iter().filter(|news| is_answer(news, me, &wish)).count();
+        assert_eq!(answers, 1, "turn {turn}: {me} wishes {wish:?}, and is told {news:?}");
+        for news in news {
+            match news {
+                News::Offered { number, .. } => numbers.push(*number),
+                News::Ended { how: End::Taken, .. } => taken += 1,
+                _ => {}
+            }
+        }
+    }
+    assert!(taken > 10, "{taken} trades are too few to say anything");
 }
