@@ -27,6 +27,7 @@ pub(crate) fn open(plan: &Plan) -> Result<TickServer, Box<dyn Error>> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::time::Duration;
 
     use tickcast::client::Phase;
@@ -40,14 +41,40 @@ mod tests {
     /// Only a failure takes so long.
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    async fn is_told(player: &mut Player, town: &mut Town) {
-        let mut turns = tokio::time::interval(Duration::from_millis(10));
-        while town.pocket == Pocket::default() || player.level.is_none() {
-            tokio::select! {
-                () = player.hear(town) => {}
-                _ = turns.tick() => player.speak(town),
+    async fn play_until(player: &mut Player, town: &mut Town, is_so: impl Fn(&Player, &Town) -> bool) {
+        let playing = async {
+            let mut turns = tokio::time::interval(Duration::from_millis(10));
+            while !is_so(player, town) {
+                tokio::select! {
+                    () = player.hear(town) => {}
+                    _ = turns.tick() => player.speak(town),
+                }
             }
-        }
+        };
+        let played = tokio::time::timeout(PATIENCE, playing).await;
+        assert!(played.is_ok(), "{:?}, and knows {town:?}", player.phase());
+    }
+
+    fn plan(args: &[&str]) -> Plan {
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        Plan::read(&args).expect("a plan")
+    }
+
+    #[tokio::test]
+    async fn a_map_from_anywhere_is_seen_and_one_that_is_missing_is_missed() {
+        let maps = concat!(env!("CARGO_MANIFEST_DIR"), "/maps");
+        let folder = tempfile::tempdir().expect("a folder");
+        let mine = folder.path().join("mine.tmx");
+        std::fs::copy(format!("{maps}/yard.tmx"), &mine).expect("a copy");
+        std::fs::copy(format!("{maps}/tiles.tsx"), folder.path().join("tiles.tsx")).expect("a copy");
+        let plan = plan(&["--map", mine.to_str().expect("a path in UTF-8"), "--monsters", "0"]);
+        let hall = open(&plan).expect("a town");
+        let mut seeing = Player::join(hall.local_addr(), 1_000, plan.maps()).await.expect("a socket");
+        play_until(&mut seeing, &mut Town::new(1_000), |player, _| player.level.is_some()).await;
+        let mut blind = Player::join(hall.local_addr(), 1_001, Path::new(maps)).await.expect("a socket");
+        let is_noted =
+            |town: &Town| town.lines.iter().any(|(_, line)| line.contains("there is no map to see"));
+        play_until(&mut blind, &mut Town::new(1_001), |_, town| is_noted(town)).await;
     }
 
     #[tokio::test]
@@ -57,13 +84,13 @@ mod tests {
                 println!("skipped: {bind} is no address of this machine");
                 continue;
             }
-            let args = ["--bind", bind, "--monsters", "0"].map(String::from);
-            let plan = Plan::read(&args).expect("a plan");
+            let plan = plan(&["--bind", bind, "--monsters", "0"]);
             let hall = open(&plan).expect("a town");
             let mut player = Player::join(hall.local_addr(), 1_000, plan.maps()).await.expect("a socket");
             let mut town = Town::new(1_000);
-            let told = tokio::time::timeout(PATIENCE, is_told(&mut player, &mut town)).await;
-            assert!(told.is_ok(), "{:?} after {PATIENCE:?}", player.phase());
+            let is_told =
+                |player: &Player, town: &Town| town.pocket != Pocket::default() && player.level.is_some();
+            play_until(&mut player, &mut town, is_told).await;
             assert_eq!(player.phase(), Phase::Playing);
             assert!(player.wish(&Wish::Strike), "it may say more");
             assert_eq!(hall.drops().met().collect::<Vec<_>>(), []);

@@ -12,8 +12,8 @@ use tickcast::gate::PeerAddr;
 use tickcast::level::Level;
 use tickcast::mail::Delivery;
 use tickcast::secret::Secret;
-use tickcast::server::{Batch, Server};
-use tickcast::wire::{Position, Tick};
+use tickcast::server::{Batch, Changes, Server};
+use tickcast::wire::{ClosedReason, Position, Tick};
 use tickcast::work::Work;
 
 use crate::rules::Pythonville;
@@ -84,6 +84,10 @@ impl Table {
             let Work::Thread(think) = started.work else { panic!("monsters compute") };
             self.server.finish(started.id, Ok(think(&started.stop)));
         }
+        self.deliver();
+    }
+
+    fn deliver(&mut self) {
         let mut batch = Batch::new(self.server.config().datagram_bytes);
         while self.server.poll(&mut batch) {
             for (to, bytes) in batch.iter() {
@@ -193,6 +197,37 @@ fn who_comes_again_while_its_old_session_lasts_plays_as_soon_as_that_has_ended()
     table.players = vec![again];
     table.step_until(40, |table| matches!(table.players[0].client.phase(), Phase::Refused(_)));
     table.step_until(300, |table| table.players[0].is_settled());
+}
+
+#[test]
+fn who_is_told_that_the_server_goes_plays_at_the_next() {
+    let mut table = Table::new(0, &[5]);
+    table.step_until(100, |table| table.players[0].is_settled());
+    table.server.close(ClosedReason::ShuttingDown);
+    table.deliver();
+    assert!(matches!(table.players[0].client.phase(), Phase::Closed(_)));
+    table.server = server(0, 2, table.now);
+    table.players[0].news.clear();
+    table.step_until(100, |table| table.players[0].is_settled());
+}
+
+#[test]
+fn what_the_standard_game_keeps_of_players_is_kept_here_too() {
+    let mut table = Table::new(0, &[5]);
+    table.server.remember([]);
+    table.server.remember_profiles(Vec::new(), 1);
+    table.step_until(100, |table| table.players[0].is_settled());
+    let named = [&[1, 5][..], b"Brian"].concat();
+    table.players[0].client.send(Delivery::Reliable, &named).expect("there is room");
+    let mut changes = Changes::default();
+    for _ in 0..100 {
+        table.step();
+        table.server.take_changes(&mut changes);
+        if changes.profiles.iter().any(|profile| profile.name.as_str() == "Brian") {
+            return;
+        }
+    }
+    panic!("nobody is called Brian: {changes:?}");
 }
 
 #[test]
