@@ -71,9 +71,23 @@ pub trait Game: Send {
     fn on_recall(&mut self, realm: &mut Realm<'_>, profiles: Vec<Profile>, run: u64) {}
 
     /// A store asks, between ticks and some times a second, what is to be remembered: add to `profiles`, which is empty and
-    /// has room after the first times, what has changed since. When `is_last`, the server is about to stop, and asks until
-    /// nothing is left.
-    fn keep(&mut self, realm: &mut Realm<'_>, is_last: bool, profiles: &mut Vec<Profile>) {}
+    /// has room after the first times, what has changed since, and to `forgotten` who is to be remembered no longer, before
+    /// what has changed. When `is_last`, the server is about to stop, and asks until nothing is left.
+    fn keep(
+        &mut self,
+        realm: &mut Realm<'_>,
+        is_last: bool,
+        profiles: &mut Vec<Profile>,
+        forgotten: &mut Vec<u32>,
+    ) {
+    }
+
+    /// The server is about to stop, everyone has been told, and what is to be kept is kept: the last time to start work. As
+    /// long as it says that it waits for some it is asked again, for some seconds at the most; [`Game::on_done`] is told
+    /// meanwhile.
+    fn on_stop(&mut self, realm: &mut Realm<'_>) -> bool {
+        false
+    }
 }
 
 /// Who asks to play.

@@ -2,6 +2,11 @@
 //!
 //! Nothing that a service says is trusted: an answer is of the right form within all bounds, or refused as a whole.
 
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Batch, Entry, Leaderboard, Name, Profile, Totals};
@@ -10,12 +15,35 @@ use crate::wire::Position;
 /// How much of what is wrong with an answer is told: the parser repeats what it has read.
 const TOLD_CHARS_MAX: usize = 120;
 
+/// An object: what is derived takes a list of the same values for one.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Map<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Map<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        from.deserialize_map(Map(PhantomData))
+    }
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ProfileAnswer {
     #[serde(deserialize_with = "name")]
     name: Name,
-    start: Option<PositionAnswer>,
+    start: Option<Object<PositionAnswer>>,
     distance: u64,
     played_ms: u64,
     catches: u64,
@@ -29,7 +57,7 @@ struct PositionAnswer {
 
 #[derive(Deserialize)]
 struct LeaderboardAnswer {
-    entries: Vec<EntryAnswer>,
+    entries: Vec<Object<EntryAnswer>>,
 }
 
 #[derive(Deserialize)]
@@ -68,9 +96,9 @@ pub struct AnswerError(String);
 impl Profile {
     /// Reads what a service answers to the question who a player is, in JSON.
     pub fn from_answer(client_id: u32, bytes: &[u8]) -> Result<Self, AnswerError> {
-        let answer: ProfileAnswer = serde_json::from_slice(bytes)?;
+        let Object(answer): Object<ProfileAnswer> = serde_json::from_slice(bytes)?;
         let ProfileAnswer { name, start, distance, played_ms, catches } = answer;
-        let start = start.map(|PositionAnswer { x, y }| Position { x, y });
+        let start = start.map(|Object(PositionAnswer { x, y })| Position { x, y });
         Ok(Self { client_id, name, start, totals: Totals { distance, played_ms, catches } })
     }
 }
@@ -79,8 +107,8 @@ impl Leaderboard {
     /// Reads what a service answers to the question who is the best, in JSON and in any order; of too many entries the best
     /// are kept.
     pub fn from_answer(bytes: &[u8]) -> Result<Self, AnswerError> {
-        let answer: LeaderboardAnswer = serde_json::from_slice(bytes)?;
-        let entry = |EntryAnswer { client_id, name, score }| Entry { client_id, name, score };
+        let Object(answer): Object<LeaderboardAnswer> = serde_json::from_slice(bytes)?;
+        let entry = |Object(EntryAnswer { client_id, name, score })| Entry { client_id, name, score };
         Ok(Self::of(answer.entries.into_iter().map(entry).collect()))
     }
 }
@@ -131,6 +159,9 @@ mod tests {
         let wrong = [
             "",
             "null",
+            "[]",
+            r#"["Anna", null, 1, 2, 3]"#,
+            r#"{"start": [1, 2]}"#,
             "[",
             "{",
             &deep,
@@ -152,9 +183,14 @@ mod tests {
             let told = Profile::from_answer(1, text.as_bytes()).expect_err(text).to_string();
             assert!(told.len() < 6 * TOLD_CHARS_MAX && !told.contains(char::is_control), "{told:?}");
         }
-        for text in
-            ["[]", r#"{"entries": {}}"#, r#"{"entries": [{"score": 1}]}"#, r#"{"entries": [[1, "a", true]]}"#]
-        {
+        let wrong = [
+            "[]",
+            "[[]]",
+            r#"{"entries": {}}"#,
+            r#"{"entries": [{"score": 1}]}"#,
+            r#"{"entries": [[1, "a", 5]]}"#,
+        ];
+        for text in wrong {
             assert!(Leaderboard::from_answer(text.as_bytes()).is_err(), "{text}");
         }
         // What nobody reads may be as deep as it likes: it takes no stack.

@@ -6,18 +6,21 @@
 
 mod answers;
 mod book;
+mod fault;
 mod name;
 mod outbox;
 mod service;
+mod url;
 
 pub use answers::AnswerError;
 pub use book::Book;
+pub use fault::Fault;
 pub use name::{NAME_BYTES_MAX, Name, NameError};
-pub use outbox::{BATCH_MAX, Batch, OUTBOX_MAX, Outbox};
+pub use outbox::{BATCH_MAX, Batch, OUTBOX_MAX, Outbox, Scores};
 pub use service::{
-    ANSWER_BYTES_MAX, ATTEMPTS_MAX, Asked, Fault, IN_FLIGHT_MAX, Service, ServiceConfig, ServiceError,
-    ServiceUrl, UrlError,
+    ANSWER_BYTES_MAX, ATTEMPTS_MAX, Asked, IN_FLIGHT_MAX, Service, ServiceConfig, ServiceError, ServiceStatus,
 };
+pub use url::{ServiceUrl, UrlError};
 
 use std::time::Duration;
 
@@ -42,6 +45,17 @@ pub struct Totals {
     pub catches: u64,
 }
 
+impl Totals {
+    /// Of each number the greater one: whatever order scores of the same deeds come in.
+    pub fn most(self, other: Self) -> Self {
+        Self {
+            distance: self.distance.max(other.distance),
+            played_ms: self.played_ms.max(other.played_ms),
+            catches: self.catches.max(other.catches),
+        }
+    }
+}
+
 /// Who a player is, and what it has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
@@ -53,6 +67,13 @@ pub struct Profile {
     pub start: Option<Position>,
     /// What it has done, as far as whoever keeps the profile knows.
     pub totals: Totals,
+}
+
+impl Profile {
+    /// Whether there is nothing in it worth keeping: nobody has said what it is called, and it has done no more than be there.
+    pub fn is_blank(&self) -> bool {
+        self.name.is_empty() && self.totals.distance == 0 && self.totals.catches == 0
+    }
 }
 
 /// What is reported of a player: all that it has done under one run number, so that a later score stands for all before
@@ -126,7 +147,7 @@ fn rank(entry: &Entry) -> (std::cmp::Reverse<u64>, u32) {
 
 /// How long to pause after so many failures in a row: twice as long each time, up to a limit, and of that between half
 /// and all, by `drawn`, lest all who failed together come back together.
-fn backoff(failures: u32, drawn: u64) -> Duration {
+pub(crate) fn backoff(failures: u32, drawn: u64) -> Duration {
     let doubled = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
     let most = BACKOFF_FIRST.saturating_mul(doubled).min(BACKOFF_MAX);
     let half_ms = most.as_millis() as u64 / 2;

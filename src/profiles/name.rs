@@ -5,7 +5,7 @@ use std::fmt;
 /// The most bytes of a name, in UTF-8.
 pub const NAME_BYTES_MAX: usize = 32;
 
-/// A name of up to [`NAME_BYTES_MAX`] bytes without control characters. It may be empty: nobody has said.
+/// A name of up to [`NAME_BYTES_MAX`] bytes without control characters and others that are not seen. It may be empty: nobody has said.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Name {
     bytes: [u8; NAME_BYTES_MAX],
@@ -19,7 +19,7 @@ pub enum NameError {
     #[error("a name has {NAME_BYTES_MAX} bytes at the most, not {0}")]
     TooLong(usize),
     /// It holds what is not to be seen.
-    #[error("a name has no control characters")]
+    #[error("a name has no control characters, nor others that are not seen")]
     Control,
     /// It is no text.
     #[error("a name is text in UTF-8")]
@@ -61,9 +61,15 @@ impl Name {
     }
 }
 
-/// Control characters, and those that turn the direction of what stands around them.
+/// Control characters, those that turn the direction of what stands around them, and those that take no room: two names that
+/// look the same shall be the same.
 fn is_unseen(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(
+            c,
+            '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}'
+        )
 }
 
 impl fmt::Debug for Name {
@@ -88,7 +94,8 @@ mod tests {
         assert!(Name::default().is_empty() && Name::new("") == Ok(Name::default()));
         assert_eq!(Name::new(&"ö".repeat(16)).map(|name| name.as_str().len()), Ok(NAME_BYTES_MAX));
         assert_eq!(Name::new(&"ö".repeat(17)), Err(NameError::TooLong(34)));
-        for text in ["a\nb", "\u{1b}[2J", "a\u{202E}b", "\0"] {
+        let unseen = ["\u{61C}", "\u{AD}", "\u{200B}", "\u{200D}", "\u{2060}", "\u{FEFF}", "\u{E0041}"];
+        for text in ["a\nb", "\u{1b}[2J", "a\u{202E}b", "\0"].into_iter().chain(unseen) {
             assert_eq!(Name::new(text), Err(NameError::Control), "{text:?}");
         }
     }

@@ -1,11 +1,8 @@
 //! The HTTP service: what is asked of it, and everything that may be wrong with it.
 //!
-//! Each attempt has a time for all of it, from waiting for its turn to the last byte of the answer; an answer has a size;
-//! nothing is followed anywhere else and nothing is unpacked. What may pass is tried again, after a pause.
+//! Each attempt has a time for all of it, from its turn to the last byte of the answer; an answer has a size; is followed anywhere else and nothing is unpacked. What may pass is tried again, after a pause.
 
-use std::fmt;
 use std::future::Future;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,10 +10,10 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, Url};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::sync::Semaphore;
 
-use super::{AnswerError, Batch, Leaderboard, Profile, answers, backoff};
+use super::{AnswerError, Batch, Fault, Leaderboard, Profile, Scores, ServiceUrl, answers, backoff};
 
 /// How long an answer may be, in bytes: a leaderboard with all its names takes an eighth of it.
 pub const ANSWER_BYTES_MAX: usize = 65_536;
@@ -35,80 +32,8 @@ const HEADERS_MAX: usize = 64;
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 /// How long a connection is kept for the next question.
 const IDLE_MAX: Duration = Duration::from_secs(30);
-/// The longest address that is taken.
-const URL_BYTES_MAX: usize = 2_048;
 /// How much is told of what went wrong, in characters.
 const TOLD_CHARS_MAX: usize = 200;
-
-/// Where a service is: `http://` or `https://`. It may hold a name and a password, and is shown without.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct ServiceUrl(Url);
-
-/// Why something is not the address of a service.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UrlError {
-    /// It cannot be read.
-    #[error("an address of a service reads https://host/path: {0}")]
-    Form(String),
-    /// It is something else than HTTP.
-    #[error("a service is asked by http:// or https://, not by {0}://")]
-    Scheme(String),
-    /// It ends in `#` and more, which is never sent.
-    #[error("an address of a service has no # in it")]
-    Fragment,
-}
-
-impl FromStr for ServiceUrl {
-    type Err = UrlError;
-
-    fn from_str(text: &str) -> Result<Self, UrlError> {
-        if text.len() > URL_BYTES_MAX {
-            return Err(UrlError::Form(format!("it has more than {URL_BYTES_MAX} bytes")));
-        }
-        let url = Url::parse(text).map_err(|error| UrlError::Form(error.to_string()))?;
-        match url.scheme() {
-            "http" | "https" if url.fragment().is_some() => Err(UrlError::Fragment),
-            "http" | "https" => Ok(Self(url)),
-            other => Err(UrlError::Scheme(other.to_owned())),
-        }
-    }
-}
-
-impl TryFrom<String> for ServiceUrl {
-    type Error = UrlError;
-
-    fn try_from(text: String) -> Result<Self, UrlError> {
-        text.parse()
-    }
-}
-
-impl fmt::Display for ServiceUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.origin().ascii_serialization())
-    }
-}
-
-impl fmt::Debug for ServiceUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ServiceUrl({self}/..)")
-    }
-}
-
-impl ServiceUrl {
-    fn is_secure(&self) -> bool {
-        self.0.scheme() == "https"
-    }
-
-    /// The address of one player's profile: one more part of the path, before a query.
-    fn of_player(&self, client_id: u32) -> Url {
-        let mut url = self.0.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().push(&client_id.to_string());
-        }
-        url
-    }
-}
 
 /// Whom to ask, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,46 +66,6 @@ pub enum ServiceError {
     Client(String),
 }
 
-/// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// Nobody answers there.
-    #[error("the service cannot be reached: {0}")]
-    Unreachable(String),
-    /// The answer was not whole in time.
-    #[error("the service did not answer within {} ms", .0.as_millis())]
-    TimedOut(Duration),
-    /// The answer ended before its end, or is no HTTP.
-    #[error("the answer of the service broke off: {0}")]
-    Broken(String),
-    /// It answered, and not with what was asked for.
-    #[error("the service answers with status {0}")]
-    Status(u16),
-    /// It sends whoever asks elsewhere.
-    #[error("the service sends elsewhere, with status {0}, and nobody goes there")]
-    Elsewhere(u16),
-    /// It answered more than is taken.
-    #[error("the answer of the service is longer than {ANSWER_BYTES_MAX} bytes")]
-    TooLong,
-    /// It answered something else.
-    #[error("the answer of the service is wrong: {0}")]
-    Malformed(AnswerError),
-    /// No such service was named.
-    #[error("there is no such service")]
-    NoService,
-}
-
-impl Fault {
-    /// Whether the same question may have an answer a little later.
-    pub fn may_pass(&self) -> bool {
-        match self {
-            Fault::Unreachable(_) | Fault::TimedOut(_) | Fault::Broken(_) => true,
-            Fault::Status(status) => *status >= 500 || matches!(status, 408 | 425 | 429),
-            Fault::Elsewhere(_) | Fault::TooLong | Fault::Malformed(_) | Fault::NoService => false,
-        }
-    }
-}
-
 /// What was asked so far. Counts only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Asked {
@@ -192,11 +77,25 @@ pub struct Asked {
     pub failures: u64,
 }
 
+/// What has gone to and fro so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ServiceStatus {
+    /// Questions and reports.
+    pub asked: Asked,
+    /// What was in the reports, and what waits to be.
+    pub scores: Scores,
+}
+
 #[derive(Debug, Default)]
 struct Counters {
     attempts: AtomicU64,
     retries: AtomicU64,
     failures: AtomicU64,
+    scores_waiting: AtomicU64,
+    scores_delivered: AtomicU64,
+    scores_refused: AtomicU64,
+    scores_lost: AtomicU64,
+    players_forgotten: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -262,10 +161,11 @@ impl Service {
         async move {
             let url = service.config.profiles.as_ref().map(|url| url.of_player(client_id));
             let read = |bytes: &[u8]| Profile::from_answer(client_id, bytes);
-            match service.ask(url, drawn, read).await {
+            let profile = match service.ask(url, drawn, read).await {
                 Err(Fault::Status(404)) => Ok(Profile { client_id, ..Profile::default() }),
                 other => other,
-            }
+            };
+            service.note_end(profile)
         }
     }
 
@@ -273,28 +173,55 @@ impl Service {
     pub fn leaderboard(&self, drawn: u64) -> impl Future<Output = Result<Leaderboard, Fault>> + Send + use<> {
         let service = self.clone();
         async move {
-            let url = service.config.leaderboard.as_ref().map(|url| url.0.clone());
-            service.ask(url, drawn, Leaderboard::from_answer).await
+            let url = service.config.leaderboard.as_ref().map(ServiceUrl::whole);
+            let board = service.ask(url, drawn, Leaderboard::from_answer).await;
+            service.note_end(board)
         }
     }
 
-    /// Reports scores, once: an [`super::Outbox`] reports them again where that failed.
-    pub fn report(&self, batch: &Batch) -> impl Future<Output = Result<(), Fault>> + Send + use<> {
-        let (service, body) = (self.clone(), answers::report(batch));
+    /// Reports scores, once: an [`super::Outbox`] reports them again where that failed. A status that says that they are taken
+    /// is enough, whatever comes behind it.
+    pub fn report(&self, batch: Batch) -> impl Future<Output = Result<(), Fault>> + Send + use<> {
+        let service = self.clone();
         async move {
-            let url = service.config.leaderboard.as_ref().ok_or(Fault::NoService)?.0.clone();
+            let url = service.config.leaderboard.as_ref().ok_or(Fault::NoService)?.whole();
+            let body = answers::report(&batch);
             let request = service.client.post(url).header(CONTENT_TYPE, "application/json").body(body);
-            let reported = service.attempt(request, &service.limits.reports).await;
-            service.note_end(&reported);
-            reported.map(|_| ())
+            let is_taken = async |response: Response| check_status(&response);
+            let reported = service.attempt(request, &service.limits.reports, is_taken).await;
+            service.note_end(reported)
         }
     }
 
     /// What was asked so far.
     pub fn asked(&self) -> Asked {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let Counters { attempts, retries, failures } = &self.limits.counters;
+        let Counters { attempts, retries, failures, .. } = &self.limits.counters;
         Asked { attempts: count(attempts), retries: count(retries), failures: count(failures) }
+    }
+
+    /// What was asked so far, and how the scores of whoever reports them stood when it last said so.
+    pub fn status(&self) -> ServiceStatus {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &self.limits.counters;
+        let scores = Scores {
+            waiting: count(&counters.scores_waiting),
+            delivered: count(&counters.scores_delivered),
+            refused: count(&counters.scores_refused),
+            lost: count(&counters.scores_lost),
+            forgotten: count(&counters.players_forgotten),
+        };
+        ServiceStatus { asked: self.asked(), scores }
+    }
+
+    /// So the scores stand that are reported here, for [`Service::status`].
+    pub fn note_scores(&self, scores: Scores) {
+        let counters = &self.limits.counters;
+        counters.scores_waiting.store(scores.waiting, Ordering::Relaxed);
+        counters.scores_delivered.store(scores.delivered, Ordering::Relaxed);
+        counters.scores_refused.store(scores.refused, Ordering::Relaxed);
+        counters.scores_lost.store(scores.lost, Ordering::Relaxed);
+        counters.players_forgotten.store(scores.forgotten, Ordering::Relaxed);
     }
 
     /// Asks until there is an answer, or a fault that will not pass, or it has been tried often enough.
@@ -308,26 +235,28 @@ impl Service {
         let mut failures = 0;
         loop {
             let request = self.client.get(url.clone()).header(ACCEPT, "application/json");
-            let bytes = self.attempt(request, &self.limits.questions).await;
+            let bytes = self.attempt(request, &self.limits.questions, bytes_of).await;
             let answer = bytes.and_then(|bytes| read(&bytes).map_err(Fault::Malformed));
             failures += 1;
             if answer.as_ref().err().is_some_and(Fault::may_pass) && failures < ATTEMPTS_MAX {
                 pause(backoff(failures, drawn.rotate_left(16 * failures))).await;
                 self.limits.counters.retries.fetch_add(1, Ordering::Relaxed);
             } else {
-                self.note_end(&answer);
                 return answer;
             }
         }
     }
 
-    /// One question within its time, with the answer's bytes.
-    async fn attempt(&self, request: RequestBuilder, turns: &Semaphore) -> Result<Vec<u8>, Fault> {
-        let whole = async {
-            let _turn = turns.acquire().await.expect("nobody closes it");
-            self.limits.counters.attempts.fetch_add(1, Ordering::Relaxed);
-            bytes_of(request.send().await.map_err(fault)?).await
-        };
+    /// One question, and of its answer what `read` makes of it. Its time begins when it has its turn.
+    async fn attempt<T>(
+        &self,
+        request: RequestBuilder,
+        turns: &Semaphore,
+        read: impl AsyncFnOnce(Response) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let _turn = turns.acquire().await.expect("nobody closes it");
+        self.limits.counters.attempts.fetch_add(1, Ordering::Relaxed);
+        let whole = async { read(request.send().await.map_err(fault)?).await };
         let timeout = self.config.timeout;
         match tokio::time::timeout(timeout, whole).await {
             Err(_) | Ok(Err(Fault::TimedOut(_))) => Err(Fault::TimedOut(timeout)),
@@ -335,9 +264,9 @@ impl Service {
         }
     }
 
-    fn note_end<T>(&self, answer: &Result<T, Fault>) {
-        let is_failure = answer.as_ref().err().is_some_and(|fault| *fault != Fault::Status(404));
-        self.limits.counters.failures.fetch_add(is_failure.into(), Ordering::Relaxed);
+    fn note_end<T>(&self, answer: Result<T, Fault>) -> Result<T, Fault> {
+        self.limits.counters.failures.fetch_add(answer.is_err().into(), Ordering::Relaxed);
+        answer
     }
 }
 
@@ -359,15 +288,17 @@ fn client(config: &ServiceConfig) -> Result<Client, reqwest::Error> {
     if is_secure { builder } else { builder.tls_certs_only([]) }.build()
 }
 
+fn check_status(response: &Response) -> Result<(), Fault> {
+    match response.status() {
+        status if status.is_redirection() => Err(Fault::Elsewhere(status.as_u16())),
+        status if status.is_success() => Ok(()),
+        status => Err(Fault::Status(status.as_u16())),
+    }
+}
+
 /// All of an answer, if it is one.
 async fn bytes_of(mut response: Response) -> Result<Vec<u8>, Fault> {
-    let status = response.status();
-    if status.is_redirection() {
-        return Err(Fault::Elsewhere(status.as_u16()));
-    }
-    if !status.is_success() {
-        return Err(Fault::Status(status.as_u16()));
-    }
+    check_status(&response)?;
     if response.content_length().is_some_and(|length| length > ANSWER_BYTES_MAX as u64) {
         return Err(Fault::TooLong);
     }
@@ -401,42 +332,4 @@ fn words(error: &dyn std::error::Error) -> String {
 #[expect(clippy::disallowed_methods, reason = "the edge: what failed is not asked again at once")]
 async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn url(text: &str) -> Result<ServiceUrl, UrlError> {
-        text.parse()
-    }
-
-    #[test]
-    fn a_player_is_one_more_part_of_the_path() {
-        let of = |text| url(text).expect("an address").of_player(7).to_string();
-        assert_eq!(of("http://a"), "http://a/7");
-        assert_eq!(of("https://a/b/"), "https://a/b/7");
-        assert_eq!(of("http://a:81/b?key=c"), "http://a:81/b/7?key=c");
-    }
-
-    #[test]
-    fn an_address_is_of_http_and_shown_without_what_is_secret() {
-        let secret = url("https://anna:hush@host:8443/path?key=hush").expect("an address");
-        assert_eq!(secret.to_string(), "https://host:8443");
-        assert!(!format!("{secret:?}").contains("hush"));
-        assert!(matches!(url("ftp://a"), Err(UrlError::Scheme(_))));
-        assert!(matches!(url("file:///a"), Err(UrlError::Scheme(_))));
-        assert_eq!(url("http://a/#b"), Err(UrlError::Fragment));
-        for wrong in ["", "a", "/a", "http://", "http://a b/", &format!("http://a/{}", "b".repeat(3_000))] {
-            assert!(matches!(url(wrong), Err(UrlError::Form(_))), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn what_a_service_says_is_tried_again_only_if_it_may_pass() {
-        let passes = |status| Fault::Status(status).may_pass();
-        assert!([500, 502, 503, 504, 429, 408].into_iter().all(passes));
-        assert!(![400, 401, 403, 404, 410].into_iter().any(passes));
-        assert!(!Fault::Elsewhere(302).may_pass() && Fault::TimedOut(Duration::ZERO).may_pass());
-    }
 }

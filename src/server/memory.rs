@@ -27,6 +27,8 @@ pub struct Changes {
     pub players: Vec<Player>,
     /// Each player who has done something or is called otherwise, once: all that it has done.
     pub profiles: Vec<Profile>,
+    /// Client ids whose profiles are remembered no longer. They come before `profiles`.
+    pub forgotten_profiles: Vec<u32>,
     /// When the oldest of these changes was made. `None` without any.
     pub since: Option<Instant>,
 }
@@ -34,13 +36,17 @@ pub struct Changes {
 impl Changes {
     /// Whether nothing has changed.
     pub fn is_empty(&self) -> bool {
-        self.forgotten.is_empty() && self.players.is_empty() && self.profiles.is_empty()
+        self.forgotten.is_empty()
+            && self.players.is_empty()
+            && self.profiles.is_empty()
+            && self.forgotten_profiles.is_empty()
     }
 
     pub(super) fn clear(&mut self) {
         self.forgotten.clear();
         self.players.clear();
         self.profiles.clear();
+        self.forgotten_profiles.clear();
         self.since = None;
     }
 }

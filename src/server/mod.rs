@@ -103,7 +103,7 @@ pub struct Report {
 ///   batch. Datagrams that come in meanwhile belong to the next tick.
 /// - Where the game starts work: after a tick [`Server::take_work`], and [`Server::finish`] before one.
 /// - To tell the game something: [`Server::order`].
-/// - To stop: [`Server::close`], then [`Server::poll`] as after a tick.
+/// - To stop: [`Server::close`], then [`Server::poll`] as after a tick, then [`Server::wind_up`].
 /// - To look: [`Server::report`], [`Server::players`].
 /// - To keep players beyond their leaving, or beyond a crash: [`Server::remember`] at the start, and
 ///   [`Server::take_changes`] between ticks.
@@ -293,8 +293,8 @@ impl Server {
         changes.clear();
         if let Some(memory) = &mut self.memory {
             memory.take(&self.world, changes);
-            self.ask_for_profiles(&mut changes.profiles);
-            if !changes.profiles.is_empty() {
+            self.ask_for_profiles(&mut changes.profiles, &mut changes.forgotten_profiles);
+            if !changes.profiles.is_empty() || !changes.forgotten_profiles.is_empty() {
                 changes.since.get_or_insert(self.now);
             }
         }

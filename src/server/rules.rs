@@ -82,10 +82,10 @@ impl Server {
         self.ask(about, |game, realm| game.on_recall(realm, profiles, run));
     }
 
-    /// What the game wants to be remembered of players.
-    pub(super) fn ask_for_profiles(&mut self, profiles: &mut Vec<Profile>) {
-        let is_last = self.closing;
-        self.ask(About { hook: "keep", player: None }, |game, realm| game.keep(realm, is_last, profiles));
+    /// What the game wants to be remembered of players, and of whom nothing any more.
+    pub(super) fn ask_for_profiles(&mut self, profiles: &mut Vec<Profile>, forgotten: &mut Vec<u32>) {
+        let (is_last, about) = (self.closing, About { hook: "keep", player: None });
+        self.ask(about, |game, realm| game.keep(realm, is_last, profiles, forgotten));
     }
 
     /// Calls a hook, and puts into effect what it has done, also if it panics; then `None`.

@@ -38,6 +38,14 @@ impl Server {
         answer.unwrap_or_else(|| format!("{REFUSED}the game has panicked"))
     }
 
+    /// After [`Server::close`], and when players are kept: the game ends what it must not leave undone. True while it waits for
+    /// work: then [`Server::take_work`], [`Server::finish`], and again. See [`crate::game::Game::on_stop`].
+    pub fn wind_up(&mut self) -> bool {
+        self.tell_of_work();
+        let about = About { hook: "on_stop", player: None };
+        self.ask(about, |game, realm| game.on_stop(realm)).unwrap_or(false)
+    }
+
     /// The game hears of all work that has ended before this tick, whatever became of it.
     pub(super) fn tell_of_work(&mut self) {
         self.rules.work.expire(self.now);

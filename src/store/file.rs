@@ -160,45 +160,79 @@ fn number(database: &Database, key: &str) -> Result<Option<u64>, Error> {
 
 fn read(database: &Database, most: usize) -> Result<Vec<Player>, Error> {
     let table = database.begin_read()?.open_table(PLAYERS)?;
-    let mut players = Vec::with_capacity(table.len()? as usize);
+    let mut players = Newest::new(most, table.len()?, |player: &Player| player.client_id);
     for row in table.iter()? {
         let (client_id, row) = row?;
         let (x, y, state, unix_ms) = row.value();
-        players.push((unix_ms, Player { client_id: client_id.value(), at: Position { x, y }, state }));
+        players.put(unix_ms, Player { client_id: client_id.value(), at: Position { x, y }, state });
     }
-    keep_newest(database, PLAYERS, players, most, |player| player.client_id)
+    keep_newest(database, PLAYERS, players)
 }
 
 fn read_profiles(database: &Database, most: usize) -> Result<Vec<Profile>, Error> {
     let table = database.begin_read()?.open_table(PROFILES)?;
-    let mut profiles = Vec::with_capacity(table.len()? as usize);
+    let mut profiles = Newest::new(most, table.len()?, |profile: &Profile| profile.client_id);
     for row in table.iter()? {
         let (client_id, row) = row?;
         let (name, distance, played_ms, catches, unix_ms) = row.value();
         // Whoever wrote to the file by hand may have written anything.
         let name = Name::new(name).unwrap_or_default();
         let totals = Totals { distance, played_ms, catches };
-        profiles.push((unix_ms, Profile { client_id: client_id.value(), name, start: None, totals }));
+        profiles.put(unix_ms, Profile { client_id: client_id.value(), name, start: None, totals });
     }
-    keep_newest(database, PROFILES, profiles, most, |profile| profile.client_id)
+    keep_newest(database, PROFILES, profiles)
 }
 
-/// In the order in which they were written; of too many those written last, and the others leave the table.
+/// The rows of a table that were written last, however many there are in it; of the others the ids.
+struct Newest<T> {
+    most: usize,
+    id_of: fn(&T) -> u32,
+    rows: Vec<(u64, T)>,
+    surplus: Vec<u32>,
+}
+
+impl<T> Newest<T> {
+    fn new(most: usize, in_table: u64, id_of: fn(&T) -> u32) -> Self {
+        let room = Self::room(most).min(in_table as usize);
+        Self { most, id_of, rows: Vec::with_capacity(room), surplus: Vec::new() }
+    }
+
+    /// An eighth more, so that each row is looked at some times, not with every other.
+    fn room(most: usize) -> usize {
+        most + most / 8 + 1
+    }
+
+    fn put(&mut self, unix_ms: u64, row: T) {
+        if self.rows.len() >= Self::room(self.most) {
+            self.thin_out();
+        }
+        self.rows.push((unix_ms, row));
+    }
+
+    fn thin_out(&mut self) {
+        let (id_of, surplus) = (self.id_of, self.rows.len().saturating_sub(self.most));
+        if surplus > 0 {
+            self.rows.select_nth_unstable_by_key(surplus - 1, |(unix_ms, row)| (*unix_ms, id_of(row)));
+            self.surplus.extend(self.rows.drain(..surplus).map(|(_, row)| id_of(&row)));
+        }
+    }
+}
+
+/// In the order in which they were written; the others leave the table.
 fn keep_newest<T, V: Value + 'static>(
     database: &Database,
     table: TableDefinition<u32, V>,
-    mut rows: Vec<(u64, T)>,
-    most: usize,
-    id_of: fn(&T) -> u32,
+    mut newest: Newest<T>,
 ) -> Result<Vec<T>, Error> {
+    newest.thin_out();
+    let Newest { id_of, mut rows, surplus, .. } = newest;
     rows.sort_unstable_by_key(|(unix_ms, row)| (*unix_ms, id_of(row)));
-    let surplus = rows.len().saturating_sub(most);
-    if surplus > 0 {
+    if !surplus.is_empty() {
         let transaction = database.begin_write()?;
         {
             let mut table = transaction.open_table(table)?;
-            for (_, row) in rows.drain(..surplus) {
-                table.remove(id_of(&row))?;
+            for client_id in surplus {
+                table.remove(client_id)?;
             }
         }
         transaction.commit()?;
@@ -213,6 +247,9 @@ fn write(database: &Database, unix_ms: u64, changes: &Changes) -> Result<(), Err
         let mut profiles = transaction.open_table(PROFILES)?;
         for &client_id in &changes.forgotten {
             players.remove(client_id)?;
+            profiles.remove(client_id)?;
+        }
+        for &client_id in &changes.forgotten_profiles {
             profiles.remove(client_id)?;
         }
         for player in &changes.players {

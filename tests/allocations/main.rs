@@ -7,6 +7,7 @@ mod room;
 
 use herd::Herd;
 use room::{Part, Room, unwatched};
+use tickcast::game::Standard;
 use tickcast::seal::TicketKeys;
 use tickcast::store::Store;
 use tickcast::wire::Encoding;
@@ -63,14 +64,22 @@ fn a_steady_tick_with_entities_that_walk_allocates_nothing() {
 fn a_steady_tick_with_a_store_allocates_nothing() {
     let dir = tempfile::tempdir().expect("a directory");
     let (store, remembered) = Store::open(dir.path(), 1).expect("a store");
-    let mut room = Room::new(PLAYERS, Encoding::Compact, Config::default());
+    let game = Box::new(Standard::new(&Config::default()));
+    let mut room = Room::empty(PLAYERS, Encoding::Compact, Config::default(), game);
     room.server.remember(remembered.players);
+    room.server.remember_profiles(remembered.profiles, remembered.id);
     room.store = Some(store);
+    room.join(&mut unwatched);
     room.warm_up(WARMUP_TICKS);
     let commits = |room: &Room| room.store.as_ref().map_or(0, |store| store.status().commits);
     let before = commits(&room);
     assert_eq!(allocations_in(&mut room), []);
     assert!(commits(&room) > before, "changes were handed over meanwhile");
+    let store = room.store.take().expect("it is there");
+    assert_eq!(store.finish(&mut room.server).lag_ms, 0);
+    let (_, remembered) = Store::open(dir.path(), 1).expect("a store");
+    let walked = remembered.profiles.iter().filter(|profile| profile.totals.distance > 0).count();
+    assert_eq!(walked, PLAYERS, "and what everyone has done");
 }
 
 #[test]

@@ -60,7 +60,6 @@ impl Room {
     }
 
     /// The same with another game than the standard one.
-    #[expect(clippy::disallowed_methods, reason = "a room begins somewhere in time")]
     pub(crate) fn with_game(
         players: usize,
         encoding: Encoding,
@@ -68,6 +67,14 @@ impl Room {
         game: Box<dyn Game>,
         watch: Watch,
     ) -> Self {
+        let mut room = Self::empty(players, encoding, config, game);
+        room.join(watch);
+        room
+    }
+
+    /// One in which nobody has joined yet: see [`Room::join`].
+    #[expect(clippy::disallowed_methods, reason = "a room begins somewhere in time")]
+    pub(crate) fn empty(players: usize, encoding: Encoding, config: Config, game: Box<dyn Game>) -> Self {
         let (secret, now) = (Secret::from_seed(1), Instant::now());
         let has_tickets = config.tickets.is_some();
         let server = Server::with_game(config, game, &secret, now).expect("the configuration is good");
@@ -80,7 +87,7 @@ impl Room {
             let config = ClientConfig { pass, ..config };
             Client::new(config, &Secret::from_seed(id.into()), now)
         };
-        let mut room = Self {
+        Self {
             batch: Batch::new(server.config().datagram_bytes),
             server,
             store: None,
@@ -89,13 +96,11 @@ impl Room {
             bytes: Vec::with_capacity(192),
             tick: Tick(0),
             now,
-        };
-        room.join(watch);
-        room
+        }
     }
 
     /// As many in each tick as a server lets in.
-    fn join(&mut self, watch: Watch) {
+    pub(crate) fn join(&mut self, watch: Watch) {
         let joins_per_tick = self.server.config().joins_per_tick();
         for first in (0..self.clients.len()).step_by(joins_per_tick) {
             for id in first..self.clients.len().min(first + joins_per_tick) {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use tickcast::profiles::{ATTEMPTS_MAX, Asked, Fault, IN_FLIGHT_MAX, Profile, Service};
+use tickcast::profiles::{ATTEMPTS_MAX, Asked, Fault, IN_FLIGHT_MAX, Profile, Service, ServiceConfig};
 use tickcast::wire::Position;
 
 use crate::service::{Desk, PATIENCE, answer, drip, hang_up, run, say, wait_until_gone};
@@ -64,6 +64,7 @@ fn whom_the_service_does_not_know_has_an_empty_profile() {
     assert_eq!(run(service.profile(7, 1)), Ok(Profile { client_id: 7, ..Profile::default() }));
     assert_eq!(service.asked(), Asked { attempts: 1, retries: 0, failures: 0 });
     assert_eq!(run(service.leaderboard(1)), Err(Fault::Status(404)));
+    assert_eq!(service.asked().failures, 1, "a leaderboard that is not there is missed");
 }
 
 #[test]
@@ -76,8 +77,7 @@ fn a_service_that_is_not_there_is_tried_some_times() {
         .expect("a free port");
     let port = taken.local_addr().expect("bound").as_socket().expect("an address").port();
     let url = format!("http://127.0.0.1:{port}/").parse().expect("an address");
-    let service =
-        Service::new(tickcast::profiles::ServiceConfig { profiles: Some(url), ..gone }).expect("asks");
+    let service = Service::new(ServiceConfig { profiles: Some(url), ..gone }).expect("asks");
     let fault = run(service.profile(7, 1)).expect_err("nobody is there");
     assert!(matches!(&fault, Fault::Unreachable(why) if why.contains("refused")), "{fault}");
     let retries = u64::from(ATTEMPTS_MAX) - 1;
@@ -146,8 +146,18 @@ fn headers_without_end_are_refused() {
 
 #[test]
 fn what_is_no_profile_is_refused_at_once() {
-    for body in ["", "hello", "{", r#"{"name": 5}"#, r#"{"distance": "far"}"#, r#"{"start": [1]}"#, "<html>"]
-    {
+    let wrong = [
+        "",
+        "hello",
+        "{",
+        "[]",
+        r#"{"name": 5}"#,
+        r#"{"distance": "far"}"#,
+        r#"{"start": [1]}"#,
+        r#"{"start": [1, 2]}"#,
+        "<html>",
+    ];
+    for body in wrong {
         let (fault, asked) = told(LONG, move |stream| answer(stream, 200, body));
         assert!(matches!(fault, Fault::Malformed(_)) && asked == 1, "{body}: {fault} after {asked}");
     }
@@ -280,11 +290,31 @@ fn a_question_that_nobody_waits_for_any_more_gives_up_its_turn() {
 fn a_name_and_a_password_are_sent_and_never_told() {
     let desk = Desk::start(|_, _, stream| answer(stream, 200, "{}"));
     let url = format!("http://anna:hush@{}/p", desk.addr).parse().expect("an address");
-    let config = tickcast::profiles::ServiceConfig { profiles: Some(url), ..desk.config(LONG) };
+    let config = ServiceConfig { profiles: Some(url), ..desk.config(LONG) };
     let service = Service::new(config).expect("it can be asked");
     run(service.profile(7, 1)).expect("a profile");
     assert!(desk.next().head.to_lowercase().contains("authorization: basic yw5uytpodxno"));
     assert!(!format!("{service:?}").contains("hush"));
+}
+
+#[test]
+fn only_what_is_as_the_page_says_goes_to_the_service() {
+    let desk = Desk::start(|_, _, stream| answer(stream, 200, "{}"));
+    run(desk.service(LONG).profile(7, 1)).expect("a profile");
+    let head = desk.next().head.to_lowercase();
+    assert!(head.contains("accept: application/json") && !head.contains("accept-encoding"), "{head}");
+}
+
+#[test]
+fn who_stops_a_service_from_being_what_it_says_to_be_is_not_asked() {
+    // Nothing of TLS in what it says.
+    let desk = Desk::start(|_, _, stream| answer(stream, 200, ANNA));
+    let url = format!("https://{}/players", desk.addr).parse().expect("an address");
+    let config = ServiceConfig { profiles: Some(url), ..desk.config(LONG) };
+    let service = Service::new(config).expect("it can be asked");
+    let fault = run(service.profile(7, 1)).expect_err("it is no HTTPS");
+    assert!(matches!(&fault, Fault::Unreachable(why) if !why.is_empty()), "{fault}");
+    assert_eq!(desk.asked(), 0);
 }
 
 #[test]

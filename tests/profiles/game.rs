@@ -1,146 +1,20 @@
-//! The standard game with a service: a server core and a client in memory, and a runtime that does what the game starts. No
-//! tick waits: each is made here, and counted.
+//! The standard game with a service: what its players are told, and what the service is.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::path::Path;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
-use tickcast::client::{Client, ClientConfig, Phase};
 use tickcast::config::Config;
 use tickcast::game::words::{Said, Told};
-use tickcast::gate::PeerAddr;
-use tickcast::mail::Delivery;
-use tickcast::profiles::{Name, Service, Totals};
-use tickcast::secret::Secret;
-use tickcast::server::{Batch, Server};
-use tickcast::wire::{Position, Tick};
-use tickcast::work::{Answer, Work, WorkId};
+use tickcast::level::Level;
+use tickcast::profiles::{Name, Totals};
+use tickcast::wire::Position;
 
+use crate::maps;
+use crate::play::Play;
 use crate::service::{Desk, PATIENCE, answer, wait_until_gone};
-
-/// What the runtime has done, on its way to the server.
-type Ended = (Sender<(WorkId, Answer)>, Receiver<(WorkId, Answer)>);
-
-/// A server and the one who plays on it.
-struct Play {
-    server: Server,
-    client: Client,
-    addr: PeerAddr,
-    now: Instant,
-    ticks: u64,
-    runtime: tokio::runtime::Handle,
-    ended: Ended,
-    told: Vec<Told>,
-}
-
-const PERIOD: Duration = Duration::from_millis(100);
-
-impl Play {
-    fn new(service: Option<Service>) -> Self {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "an Instant has no other origin; only differences count"
-        )]
-        let now = Instant::now();
-        let tick_rate = "10".parse().expect("a rate");
-        let config = Config {
-            max_peers: 8,
-            timeout: Duration::from_secs(3_600),
-            service,
-            tick_rate,
-            ..Config::default()
-        };
-        let server = Server::new(config, &Secret::from_seed(1), now).expect("it can be served");
-        let client = Client::new(ClientConfig::new(7), &Secret::from_seed(2), now);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.expect("a runtime");
-        let handle = runtime.handle().clone();
-        std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
-        Self {
-            server,
-            client,
-            addr: PeerAddr::udp(([127, 0, 0, 1], 4_000).into(), None).expect("an address"),
-            now,
-            ticks: 0,
-            runtime: handle,
-            ended: channel(),
-            told: Vec::new(),
-        }
-    }
-
-    /// One tick, whatever the service does.
-    fn step(&mut self) {
-        self.now += PERIOD;
-        self.ticks += 1;
-        let mut bytes = Vec::new();
-        while self.client.poll(self.now, &mut bytes) {
-            self.give(&std::mem::take(&mut bytes));
-        }
-        while let Ok((id, answer)) = self.ended.1.try_recv() {
-            self.server.finish(id, Ok(answer));
-        }
-        self.server.tick(self.now, Tick(self.ticks));
-        let mut batch = Batch::new(1_200);
-        while self.server.poll(&mut batch) {
-            for (_, datagram) in batch.iter() {
-                self.client.receive(self.now, datagram);
-            }
-        }
-        for started in self.server.take_work().collect::<Vec<_>>() {
-            let Work::Task(task) = started.work else { panic!("the service is asked by tasks") };
-            let ended = self.ended.0.clone();
-            self.runtime.spawn(async move { ended.send((started.id, task.await)) });
-        }
-        while let Some(message) = self.client.take_message() {
-            self.told.push(Told::read(&message).expect("as the page says"));
-        }
-    }
-
-    fn move_to(&mut self, x: i32, y: i32) {
-        let mut bytes = Vec::new();
-        self.client.move_to(Position { x, y }, 0, &mut bytes).expect("it plays");
-        self.give(&bytes);
-        self.step();
-    }
-
-    /// To the gate, which answers a hello at once.
-    fn give(&mut self, bytes: &[u8]) {
-        let reply = self.server.gate().receive(self.now, self.addr, bytes).map(|reply| reply.to_vec());
-        if let Some(reply) = reply {
-            self.client.receive(self.now, &reply);
-        }
-    }
-
-    /// Ticks until it is so; each of them is made, and the client plays on in all of them.
-    fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        #[expect(clippy::disallowed_methods, reason = "a test that fails shall end")]
-        let deadline = Instant::now() + PATIENCE;
-        while !is_so(self) {
-            self.step();
-            #[expect(clippy::disallowed_methods, reason = "a test that fails shall end")]
-            let is_late = Instant::now() > deadline;
-            assert!(!is_late, "{what}, not {:?}", self.told);
-            std::thread::yield_now();
-        }
-        let totals = self.server.report().totals;
-        assert_eq!((totals.ticks, totals.ticks_skipped), (self.ticks, 0));
-    }
-
-    fn join(&mut self) {
-        self.until("it plays", |play| play.client.phase() == Phase::Playing);
-    }
-
-    fn say(&mut self, said: Said) {
-        let mut bytes = Vec::new();
-        said.write(&mut bytes);
-        self.client.send(Delivery::Reliable, &bytes).expect("there is room");
-    }
-
-    fn has_been_told(&self, is_it: impl Fn(&Told) -> bool) -> bool {
-        self.told.iter().any(is_it)
-    }
-}
 
 fn is_anna(told: &Told) -> bool {
     matches!(told, Told::Profile { name, totals } if name.as_str() == "Anna" && totals.distance == 12)
@@ -171,18 +45,25 @@ fn one_plays_at_once_and_the_profile_comes_when_it_does() {
     assert_eq!(paths, ["/board", "/players/7"]);
     let before = play.ticks;
     (1..=200).for_each(|_| play.step());
-    assert_eq!((play.ticks - before, play.told.len()), (200, 0), "ticks go on, and nothing is told yet");
+    assert_eq!(
+        (play.ticks - before, play.seats[0].told.len()),
+        (200, 0),
+        "ticks go on, and nothing is told yet"
+    );
     drop(let_go);
     play.until("the profile comes", |play| play.has_been_told(is_anna));
     play.until("and the leaderboard", |play| play.has_been_told(|told| matches!(told, Told::Board { .. })));
-    let board = play.told.iter().find_map(|told| match told {
+    let board = play.seats[0].told.iter().find_map(|told| match told {
         Told::Board { first: 0, places: 2, entries } => Some(entries.clone()),
         _ => None,
     });
     let board = board.expect("all of it");
     assert_eq!((board[0].name.as_str(), board[0].score, board[1].client_id), ("Bo", 55, 7));
-    let stands = play.server.players().next().map(|player| player.at);
-    assert_eq!(stands, Some(Position { x: 300, y: -400 }), "who had not moved is put where the profile says");
+    assert_eq!(
+        play.place(),
+        Some(Position { x: 300, y: -400 }),
+        "who had not moved is put where the profile says"
+    );
 }
 
 #[test]
@@ -198,7 +79,7 @@ fn who_has_moved_is_not_put_elsewhere_by_a_late_profile() {
     play.move_to(5, 5);
     drop(let_go);
     play.until("the profile comes", |play| play.has_been_told(is_anna));
-    assert_eq!(play.server.players().next().map(|player| player.at), Some(Position { x: 5, y: 5 }));
+    assert_eq!(play.place(), Some(Position { x: 5, y: 5 }));
 }
 
 #[test]
@@ -215,10 +96,9 @@ fn who_leaves_and_comes_back_at_once_is_told_its_profile_all_the_same() {
     let mut play = Play::new(Some(desk.service(PATIENCE)));
     play.join();
     while desk.next().path != "/players/7" {}
-    let mut bytes = Vec::new();
-    assert!(play.client.leave(&mut bytes));
-    play.give(&bytes);
-    play.client.rejoin(play.now);
+    play.leave();
+    let now = play.now;
+    play.seats[0].client.rejoin(now);
     play.join();
     play.until("the profile comes", |play| play.has_been_told(is_anna));
 }
@@ -232,7 +112,7 @@ fn a_service_that_answers_nothing_costs_no_tick_and_the_player_plays_on() {
     play.until("it is told what is known here", |play| {
         play.has_been_told(|told| matches!(told, Told::Profile { name, .. } if name.is_empty()))
     });
-    assert_eq!(play.server.players().next().map(|player| player.at.x), Some(100));
+    assert_eq!(play.place().map(|at| at.x), Some(100));
 }
 
 #[test]
@@ -299,5 +179,61 @@ fn with_neither_store_nor_service_nobody_is_told_anything() {
     play.join();
     play.say(Said::Board);
     (0..30).for_each(|x| play.move_to(x, 0));
-    assert!(play.told.is_empty() && play.server.order("leaderboard").starts_with("refused: "));
+    assert!(play.seats[0].told.is_empty() && play.server.order("leaderboard").starts_with("refused: "));
+}
+
+/// A wall from 64 to 79, everything else is free, one spawn in the corner.
+const WALLED: [&str; 3] = ["s...#...", "....#...", "........"];
+
+#[test]
+fn a_start_in_a_wall_or_outside_is_not_taken() {
+    for (x, is_taken) in [(70, false), (-5, false), (9_000, false), (100, true)] {
+        let start = format!(r#"{{"name": "Anna", "distance": 12, "start": {{"x": {x}, "y": 5}}}}"#);
+        let desk = Desk::start(move |_, _, stream| answer(stream, 200, &start));
+        let map = maps::drawn(&WALLED, "");
+        let mut read = |_: &Path, _: usize| Ok(map.clone().into_bytes());
+        let level = Level::read(Path::new("yard.tmx"), &mut read).expect("a level");
+        let service = Some(desk.service(PATIENCE));
+        let config = Config { service, ..Config::default() }.in_level(Arc::new(level));
+        let mut play = Play::with(config, 7..8);
+        play.join();
+        let spawn = play.place().expect("it stands at the spawn");
+        play.until("the profile comes", |play| play.has_been_told(is_anna));
+        let put = if is_taken { Position { x, y: 5 } } else { spawn };
+        assert_eq!(play.place(), Some(put), "{x}");
+    }
+}
+
+#[test]
+fn a_leaderboard_that_is_always_asked_for_is_told_all_the_same() {
+    let desk = Desk::start(|_, request, stream| match request.path.as_str() {
+        // Always longer on its way than anybody may wait with the next question.
+        "/board" => wait_until_gone(stream),
+        _ => answer(stream, 404, ""),
+    });
+    let mut play = Play::new(Some(desk.service(Duration::from_millis(100))));
+    play.join();
+    let has_board = |play: &Play| play.has_been_told(|told| matches!(told, Told::Board { .. }));
+    #[expect(clippy::disallowed_methods, reason = "a test that fails shall end")]
+    let deadline = std::time::Instant::now() + PATIENCE / 4;
+    while !has_board(&play) {
+        // In the tick, too, in which there is an answer.
+        play.say(Said::Board);
+        play.move_to(0, 0);
+        #[expect(clippy::disallowed_methods, reason = "a test that fails shall end")]
+        let is_late = std::time::Instant::now() > deadline;
+        assert!(!is_late, "it is told what there is");
+    }
+}
+
+#[test]
+fn who_asks_for_itself_is_told_its_profile_again() {
+    let desk = Desk::start(|_, _, stream| answer(stream, 200, ANNA));
+    let mut play = Play::new(Some(desk.service(PATIENCE)));
+    play.join();
+    play.until("the profile comes", |play| play.has_been_told(is_anna));
+    play.seats[0].told.clear();
+    play.say(Said::Who(7));
+    (0..20).for_each(|_| play.move_to(30, 0));
+    play.until("it comes again", |play| play.has_been_told(is_anna));
 }

@@ -2,5 +2,9 @@
 
 mod faults;
 mod game;
+#[path = "../maps/mod.rs"]
+mod maps;
+mod play;
+mod queues;
 mod reports;
 mod service;

@@ -1,14 +1,15 @@
 //! Scores on their way to a service that comes and goes.
 
 use std::collections::HashMap;
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
-use tickcast::profiles::{Outbox, Score, Totals};
+use tickcast::profiles::{Batch, Fault, Outbox, Score, Totals};
 
-use crate::service::{Desk, PATIENCE, answer, hang_up, run};
+use crate::service::{Desk, PATIENCE, answer, drip, hang_up, run, say, wait_until_gone};
 
 fn score(client_id: u32, distance: u64) -> Score {
     Score { client_id, totals: Totals { distance, played_ms: 10 * distance, catches: 1 } }
@@ -69,13 +70,64 @@ fn scores_arrive_once_the_service_is_back_whatever_became_of_them_before() {
             is_up.store(round > 50, Ordering::Relaxed);
             now += Duration::from_secs(60);
             let batch = outbox.next(now).expect("somebody walked");
-            match service.report(&batch).await {
+            match service.report(batch).await {
                 Ok(()) => outbox.on_delivered(),
                 Err(_) => outbox.on_failed(now, round),
             }
         }
     });
     assert_eq!((0..5).map(|id| ledger.of(id)).collect::<Vec<_>>(), (600..605).map(Some).collect::<Vec<_>>());
-    assert!(outbox.is_empty() && outbox.delivered() == 50 && outbox.lost() == 0);
+    assert!(outbox.is_empty() && outbox.counts().delivered == 50 && outbox.counts().lost == 0);
     assert_eq!((refused.load(Ordering::Relaxed), desk.asked()), (50, 60), "each is sent once");
+}
+
+/// What comes of a report to a service that does this.
+fn reported(does: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> Result<(), Fault> {
+    let desk = Desk::start(move |_, _, stream| does(stream));
+    let service = desk.service(Duration::from_millis(300));
+    let batch = Batch { run: 42, scores: vec![score(7, 1)] };
+    let reported = run(service.report(batch));
+    assert_eq!((desk.asked(), service.asked().failures), (1, reported.is_err().into()));
+    reported
+}
+
+#[test]
+fn a_status_is_enough_whatever_comes_behind_it() {
+    let heads = [
+        "HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n",
+        "HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\n",
+        "HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\nno number",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ];
+    for head in heads {
+        let taken = reported(move |stream| {
+            say(stream, head);
+            drip(stream, " ");
+        });
+        assert_eq!(taken, Ok(()), "{head}");
+    }
+    let endless = |stream: &mut TcpStream| {
+        say(stream, "HTTP/1.1 200 OK\r\n\r\n");
+        while say(stream, &" ".repeat(1_024)) {}
+    };
+    assert_eq!(reported(endless), Ok(()));
+}
+
+#[test]
+fn a_report_without_a_status_that_says_so_is_not_taken() {
+    assert!(matches!(reported(wait_until_gone), Err(Fault::TimedOut(_))));
+    assert!(matches!(reported(|stream| drip(stream, "H")), Err(Fault::TimedOut(_))));
+    assert!(matches!(reported(|stream| hang_up(stream)), Err(Fault::Broken(_))));
+    for status in [400, 401, 404, 413, 500] {
+        assert_eq!(reported(move |stream| answer(stream, status, "no")), Err(Fault::Status(status)));
+    }
+    let elsewhere = |stream: &mut TcpStream| {
+        say(stream, "HTTP/1.1 307 Go\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n");
+    };
+    assert_eq!(reported(elsewhere), Err(Fault::Elsewhere(307)));
+    let headers = |stream: &mut TcpStream| {
+        say(stream, "HTTP/1.1 200 OK\r\n");
+        while say(stream, "X: y\r\n") {}
+    };
+    assert!(matches!(reported(headers), Err(Fault::Broken(_) | Fault::TimedOut(_))));
 }

@@ -154,8 +154,18 @@ impl Game for Pythonville {
         self.standard.on_recall(realm, profiles, run);
     }
 
-    fn keep(&mut self, realm: &mut Realm<'_>, is_last: bool, profiles: &mut Vec<Profile>) {
-        self.standard.keep(realm, is_last, profiles);
+    fn keep(
+        &mut self,
+        realm: &mut Realm<'_>,
+        is_last: bool,
+        profiles: &mut Vec<Profile>,
+        forgotten: &mut Vec<u32>,
+    ) {
+        self.standard.keep(realm, is_last, profiles, forgotten);
+    }
+
+    fn on_stop(&mut self, realm: &mut Realm<'_>) -> bool {
+        self.standard.on_stop(realm)
     }
 }
 

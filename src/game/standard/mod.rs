@@ -147,12 +147,23 @@ impl Game for Standard {
         self.fame.recall(realm, profiles, run);
     }
 
-    fn keep(&mut self, realm: &mut Realm<'_>, is_last: bool, profiles: &mut Vec<Profile>) {
-        self.fame.keep(realm, is_last, profiles);
+    fn keep(
+        &mut self,
+        realm: &mut Realm<'_>,
+        is_last: bool,
+        profiles: &mut Vec<Profile>,
+        forgotten: &mut Vec<u32>,
+    ) {
+        self.fame.keep(realm, is_last, profiles, forgotten);
+    }
+
+    fn on_stop(&mut self, realm: &mut Realm<'_>) -> bool {
+        self.fame.on_stop(realm)
     }
 
     fn on_done(&mut self, realm: &mut Realm<'_>, done: Done) {
-        let Err(done) = self.fame.on_done(realm, done) else { return };
+        let is_free = |at| self.levels.is_free(at);
+        let Err(done) = self.fame.on_done(realm, done, is_free) else { return };
         let Some(done) = self.enemies.on_done(realm, done) else { return };
         if let Ok(true) = self.levels.on_done(done) {
             self.switch(realm);

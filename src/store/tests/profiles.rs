@@ -30,6 +30,15 @@ fn names_and_deeds_are_on_disk_with_the_commit_that_says_so() {
     assert_eq!(kept_profiles(&crashed), [later, bo]);
     file.write(3, &mut Changes { forgotten: vec![8], ..Changes::default() }).expect("it is written");
     assert_eq!(kept_profiles(&drive.copy()), [later], "who is forgotten is so in all");
+    let (forgotten_profiles, profiles) = (vec![7, 9], vec![profile(9, "Cy", 1)]);
+    let changed = Changes { forgotten_profiles, profiles, ..changes([(7, 2)]) };
+    file.write(4, &mut { changed }).expect("it is written");
+    assert_eq!(kept_profiles(&drive.copy()), [profile(9, "Cy", 1)], "one may be known again at once");
+    assert_eq!(
+        kept(&drive.copy()).expect("it is read"),
+        [(7, 2)],
+        "where it stood is remembered all the same"
+    );
 }
 
 #[test]
@@ -43,6 +52,32 @@ fn of_too_many_profiles_the_newest_stay() {
     let ids = |profiles: Vec<Profile>| profiles.iter().map(|profile| profile.client_id).collect::<Vec<_>>();
     assert_eq!(ids(file.read_profiles(3).expect("it is read")), [92, 91, 90], "longest ago first");
     assert_eq!(ids(file.read_profiles(10).expect("it is read")), [92, 91, 90], "in the file too");
+}
+
+#[test]
+fn whoever_does_nothing_takes_no_room_in_the_store() {
+    let drive = made();
+    let mut game = Game::new(&drive);
+    game.tick(20, 5);
+    game.now += Duration::from_secs(60);
+    game.tick(0, 0);
+    game.wait();
+    game.server.close(ClosedReason::ShuttingDown);
+    assert_eq!(game.store.finish(&mut game.server).lag_ms, 0);
+    assert_eq!(kept_profiles(&drive), []);
+}
+
+#[test]
+fn of_a_table_that_has_grown_far_too_long_the_newest_are_read() {
+    let drive = made();
+    let mut file = open(&drive).expect("a store");
+    let profiles = (0..5_000).map(|id| profile(id, "", 1)).collect();
+    file.write(5, &mut Changes { profiles, ..Changes::default() }).expect("it is written");
+    let later = [4_000, 17, 2].map(|id| profile(id, "", 2));
+    file.write(6, &mut Changes { profiles: later.to_vec(), ..Changes::default() }).expect("it is written");
+    let ids: Vec<u32> = file.read_profiles(5).expect("it is read").iter().map(|who| who.client_id).collect();
+    assert_eq!(ids, [4_998, 4_999, 2, 17, 4_000]);
+    assert_eq!(kept_profiles(&drive).len(), 5);
 }
 
 /// As the version before wrote it: neither profiles nor an id.

@@ -1,21 +1,23 @@
 //! What is asked of the service, and what is reported to it: what is on its way, and what is tried again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tracing::warn;
 
+use super::newcomers::Newcomers;
+use super::reporting::{Reported, Reporting};
 use crate::game::Realm;
-use crate::profiles::{Book, Fault, Leaderboard, Outbox, Profile, Score, Service, Totals};
+use crate::profiles::{Book, Fault, IN_FLIGHT_MAX, Leaderboard, Profile, Score, Scores, Service, Totals};
 use crate::wire::Position;
 use crate::work::{Done, Failure, Work, WorkId};
 
-/// A leaderboard is asked for so often at the most, however many want it.
-const BOARD_EVERY: Duration = Duration::from_secs(5);
-/// How often all players are looked at for scores.
-const SCORES_EVERY: Duration = Duration::from_secs(10);
-/// At how many of them in a tick: some microseconds.
-const SCORES_PER_TICK: usize = 64;
+/// So many profiles are asked for at once. The leaderboard has a turn of its own, so that nothing waits within the service,
+/// and other work finds its place however many join.
+const PROFILES_ASKED_MAX: usize = IN_FLIGHT_MAX - 1;
+/// For so long after the end of a question for the leaderboard there is no other, however many want it: meanwhile those who
+/// waited are told what there is.
+const BOARD_PAUSE: Duration = Duration::from_secs(5);
 /// How long the same is not said again.
 const WARN_EVERY: Duration = Duration::from_secs(10);
 /// Longer than all attempts of a question take together: what it is given up by is its own.
@@ -29,18 +31,11 @@ enum Question {
     Report,
 }
 
-/// Where a player is until its profile has come.
-#[derive(Clone, Copy, Debug, Default)]
-struct Newcomer {
-    put: Option<Position>,
-    is_back: bool,
-    /// What it waits for: a player who has left and come back waits for another answer than before.
-    question: Option<WorkId>,
-}
-
 /// What somebody may want to hear of.
 pub(super) enum Answer {
     Profile(Profile),
+    /// There is no profile of this player for now.
+    Missing(u32),
     Nothing,
 }
 
@@ -50,19 +45,18 @@ pub(super) struct Asking {
     service: Service,
     /// Under which number scores are reported; drawn when the first are, unless it is remembered.
     run: Option<u64>,
-    outbox: Option<Outbox>,
-    /// Whose profile has not been asked for yet.
-    to_ask: BTreeSet<u32>,
-    newcomers: BTreeMap<u32, Newcomer>,
+    reporting: Option<Reporting>,
+    newcomers: Newcomers,
     /// What the service knows of those who play.
     served: BTreeMap<u32, Totals>,
     on_their_way: BTreeMap<WorkId, Question>,
+    profiles_on_their_way: usize,
     board: Option<Leaderboard>,
-    board_asked: Option<Duration>,
+    next_board: Duration,
     is_board_wanted: bool,
     is_board_on_its_way: bool,
-    next_round: Duration,
-    is_in_round: bool,
+    /// A report has failed while the server stops: there is no time to wait for another.
+    has_given_up: bool,
     next_warning: Duration,
 }
 
@@ -71,17 +65,16 @@ impl Asking {
         Self {
             service,
             run: None,
-            outbox: None,
-            to_ask: BTreeSet::new(),
-            newcomers: BTreeMap::new(),
+            reporting: None,
+            newcomers: Newcomers::default(),
             served: BTreeMap::new(),
             on_their_way: BTreeMap::new(),
+            profiles_on_their_way: 0,
             board: None,
-            board_asked: None,
+            next_board: Duration::ZERO,
             is_board_wanted: false,
             is_board_on_its_way: false,
-            next_round: Duration::ZERO,
-            is_in_round: false,
+            has_given_up: false,
             next_warning: Duration::ZERO,
         }
     }
@@ -92,11 +85,6 @@ impl Asking {
 
     pub(super) fn has_profiles(&self) -> bool {
         self.service.has_profiles()
-    }
-
-    /// Whether a player's profile is not there yet, and may come.
-    pub(super) fn awaits_profile(&self, player: u32) -> bool {
-        self.newcomers.contains_key(&player)
     }
 
     /// What the service knows of a player.
@@ -116,68 +104,68 @@ impl Asking {
 
     pub(super) fn on_join(&mut self, player: u32, put: Option<Position>, is_back: bool, now: Duration) {
         if self.service.has_profiles() {
-            self.newcomers.insert(player, Newcomer { put, is_back, question: None });
-            self.to_ask.insert(player);
+            self.newcomers.join(player, put, is_back, now);
         }
         self.want_board(now);
     }
 
     /// Somebody wants the leaderboard: another one is asked for, unless this one is new.
     pub(super) fn want_board(&mut self, now: Duration) {
-        let is_old = self.board_asked.is_none_or(|asked| now >= asked + BOARD_EVERY);
+        let is_old = now >= self.next_board;
         self.is_board_wanted |= self.service.has_leaderboard() && is_old && !self.is_board_on_its_way;
     }
 
     /// The player has gone, and with it its question. What it has done since its last score is reported.
-    pub(super) fn on_leave(&mut self, player: u32, left: Option<Profile>) {
-        self.to_ask.remove(&player);
-        self.newcomers.remove(&player);
+    pub(super) fn on_leave(&mut self, realm: &mut Realm<'_>, player: u32, left: Option<Profile>) {
+        self.newcomers.leave(player);
         self.served.remove(&player);
-        if let (Some(outbox), Some(Profile { client_id, totals, .. })) = (&mut self.outbox, left) {
-            outbox.put(Score { client_id, totals });
+        if let (Some(reporting), Some(Profile { client_id, totals, .. })) = (self.reporting(realm), left) {
+            reporting.put_last(Score { client_id, totals });
         }
     }
 
     /// Asks what is to be asked, as far as there is room for it.
     pub(super) fn ask(&mut self, realm: &mut Realm<'_>, now: Duration) {
-        while let Some(&player) = self.to_ask.first() {
+        while self.profiles_on_their_way < PROFILES_ASKED_MAX
+            && let Some(player) = self.newcomers.next(now)
+        {
             let work = Work::task(self.service.profile(player, realm.random()));
-            let question = self.start(realm, Some(player), work, Question::Profile(player));
-            if question.is_none() {
+            let Some(question) = self.start(realm, Some(player), work, Question::Profile(player)) else {
                 return;
-            }
-            self.to_ask.remove(&player);
-            if let Some(newcomer) = self.newcomers.get_mut(&player) {
-                newcomer.question = question;
-            }
+            };
+            self.profiles_on_their_way += 1;
+            self.newcomers.on_asked(player, question);
         }
         if self.is_board_wanted {
             let work = Work::task(self.service.leaderboard(realm.random()));
             self.is_board_on_its_way = self.start(realm, None, work, Question::Board).is_some();
             self.is_board_wanted = !self.is_board_on_its_way;
-            self.board_asked = Some(now);
         }
+    }
+
+    /// The next player who has waited for its profile long enough to be told what is known here.
+    pub(super) fn next_impatient(&mut self, now: Duration) -> Option<u32> {
+        self.newcomers.next_impatient(now)
     }
 
     /// Looks at some players for scores, and reports them.
     pub(super) fn report(&mut self, realm: &mut Realm<'_>, now: Duration, book: &mut Book) {
-        if !self.service.has_leaderboard() {
-            return;
+        if let Some(reporting) = self.reporting(realm) {
+            reporting.look(now, book);
+            self.send_report(realm, now);
+            self.note_scores(book);
         }
-        let run = self.run;
-        let outbox = self.outbox.get_or_insert_with(|| Outbox::new(run.unwrap_or_else(|| realm.random())));
-        if !self.is_in_round && now >= self.next_round {
-            (self.is_in_round, self.next_round) = (true, now + SCORES_EVERY);
+    }
+
+    /// Reports all that is left, as long as nothing fails. True while a report is on its way.
+    pub(super) fn stop(&mut self, realm: &mut Realm<'_>, now: Duration, book: &mut Book) -> bool {
+        let Some(reporting) = self.reporting(realm) else { return false };
+        reporting.look_at_all(now, book);
+        if !self.has_given_up {
+            self.send_report(realm, now);
         }
-        if self.is_in_round {
-            self.is_in_round = !book.scores(now, SCORES_PER_TICK, |score| _ = outbox.put(score));
-        }
-        if let Some(batch) = outbox.next(now) {
-            let work = Work::task(self.service.report(&batch));
-            if self.start(realm, None, work, Question::Report).is_none() {
-                self.on_report(realm, now, false);
-            }
-        }
+        self.note_scores(book);
+        self.reporting.as_ref().is_some_and(Reporting::is_on_its_way)
     }
 
     /// What has come of a question. Gives back what was not asked here.
@@ -186,55 +174,95 @@ impl Asking {
         realm: &mut Realm<'_>,
         now: Duration,
         done: Done,
+        is_free: impl Fn(Position) -> bool,
     ) -> Result<Answer, Done> {
         let Some(question) = self.on_their_way.remove(&done.id) else { return Err(done) };
-        let is_awaited = |newcomer: &Newcomer| newcomer.question == Some(done.id);
-        Ok(match question {
-            Question::Profile(player) if !self.newcomers.get(&player).is_some_and(is_awaited) => {
-                Answer::Nothing
+        match question {
+            Question::Profile(player) => {
+                self.profiles_on_their_way -= 1;
+                Ok(self.on_profile(realm, now, player, done, is_free))
             }
-            Question::Profile(player) => match self.heard(now, "profile", answer(done)) {
-                Some(profile) => self.on_profile(realm, profile),
-                None => {
-                    self.newcomers.remove(&player);
-                    Answer::Nothing
-                }
-            },
             Question::Board => {
-                self.is_board_on_its_way = false;
-                if let Some(board) = self.heard(now, "leaderboard", answer(done)) {
+                (self.is_board_on_its_way, self.next_board) = (false, now + BOARD_PAUSE);
+                if let Ok(board) = self.heard(now, "leaderboard", answer(done)) {
                     self.board = Some(board);
                 }
-                Answer::Nothing
+                Ok(Answer::Nothing)
             }
             Question::Report => {
-                let is_taken = self.heard(now, "scores", answer::<()>(done)).is_some();
-                self.on_report(realm, now, is_taken);
-                Answer::Nothing
+                let reported = match self.heard(now, "scores", answer::<()>(done)) {
+                    Ok(()) => Reported::Taken,
+                    Err(Why::Fault(fault)) if fault.is_of_content() => Reported::Refused,
+                    Err(_) => Reported::Failed,
+                };
+                self.on_report(realm, now, reported);
+                Ok(Answer::Nothing)
             }
-        })
+        }
     }
 
-    fn on_profile(&mut self, realm: &mut Realm<'_>, profile: Profile) -> Answer {
-        let player = profile.client_id;
-        let Some(newcomer) = self.newcomers.remove(&player) else { return Answer::Nothing };
+    fn on_profile(
+        &mut self,
+        realm: &mut Realm<'_>,
+        now: Duration,
+        player: u32,
+        done: Done,
+        is_free: impl Fn(Position) -> bool,
+    ) -> Answer {
+        if !self.newcomers.awaits(player, done.id) {
+            return Answer::Nothing;
+        }
+        let profile: Profile = match self.heard(now, "profile", answer(done)) {
+            Ok(profile) => profile,
+            Err(Why::Fault(fault)) if fault.may_pass() => {
+                let is_to_be_told = self.newcomers.on_failed(player, now, realm.random());
+                return if is_to_be_told { Answer::Missing(player) } else { Answer::Nothing };
+            }
+            Err(_) => {
+                self.newcomers.leave(player);
+                return Answer::Missing(player);
+            }
+        };
         self.served.insert(player, profile.totals);
         let stands = realm.player(player).map(|player| player.at);
-        if let Some(start) = profile.start
+        if let Some(newcomer) = self.newcomers.leave(player)
+            && let Some(start) = profile.start
             && !newcomer.is_back
             && stands == newcomer.put
+            && is_free(start)
         {
             let _is_a_place = realm.relocate(player, start);
         }
         Answer::Profile(profile)
     }
 
-    fn on_report(&mut self, realm: &mut Realm<'_>, now: Duration, is_taken: bool) {
-        let Some(outbox) = &mut self.outbox else { return };
-        if is_taken {
-            outbox.on_delivered();
-        } else {
-            outbox.on_failed(now, realm.random());
+    fn on_report(&mut self, realm: &mut Realm<'_>, now: Duration, reported: Reported) {
+        self.has_given_up = reported != Reported::Taken;
+        if let Some(reporting) = &mut self.reporting {
+            reporting.on_done(realm, now, reported);
+        }
+    }
+
+    /// Who reports, if there is somebody to report to.
+    fn reporting(&mut self, realm: &mut Realm<'_>) -> Option<&mut Reporting> {
+        if !self.service.has_leaderboard() {
+            return None;
+        }
+        let run = self.run;
+        Some(self.reporting.get_or_insert_with(|| Reporting::new(run.unwrap_or_else(|| realm.random()))))
+    }
+
+    fn send_report(&mut self, realm: &mut Realm<'_>, now: Duration) {
+        let Some(batch) = self.reporting.as_mut().and_then(|reporting| reporting.next(now)) else { return };
+        let work = Work::task(self.service.report(batch));
+        if self.start(realm, None, work, Question::Report).is_none() {
+            self.on_report(realm, now, Reported::Failed);
+        }
+    }
+
+    fn note_scores(&self, book: &Book) {
+        if let Some(reporting) = &self.reporting {
+            self.service.note_scores(Scores { forgotten: book.forgotten(), ..reporting.counts() });
         }
     }
 
@@ -252,18 +280,16 @@ impl Asking {
     }
 
     /// The answer; without one the log says why, now and then.
-    fn heard<T>(&mut self, now: Duration, what: &str, answer: Result<T, Why>) -> Option<T> {
-        let why = match answer {
-            Ok(answer) => return Some(answer),
-            Err(Why::Failure(Failure::Cancelled)) => return None,
-            Err(why) => why,
-        };
-        if now >= self.next_warning {
+    fn heard<T>(&mut self, now: Duration, what: &str, answer: Result<T, Why>) -> Result<T, Why> {
+        if let Err(why) = &answer
+            && !matches!(why, Why::Failure(Failure::Cancelled))
+            && now >= self.next_warning
+        {
             self.next_warning = now + WARN_EVERY;
-            let scores_waiting = self.outbox.as_ref().map_or(0, Outbox::len);
+            let scores_waiting = self.reporting.as_ref().map_or(0, |reporting| reporting.counts().waiting);
             warn!(what, %why, scores_waiting, "the service has failed; everyone plays on");
         }
-        None
+        answer
     }
 }
 

@@ -2,6 +2,8 @@
 //! to their clients.
 
 mod asking;
+mod newcomers;
+mod reporting;
 mod telling;
 
 use std::time::Duration;
@@ -28,7 +30,7 @@ const KEPT_MAX: usize = 65_536;
 ///
 /// [`Fame::recall`] at the start, if there is a store; then from the hook of the same name: [`Fame::on_join`],
 /// [`Fame::on_step`] with every move that counts, [`Fame::on_message`], [`Fame::on_tick`], [`Fame::on_leave`],
-/// [`Fame::on_done`]; [`Fame::on_caught`] when an enemy has done it. [`Fame::keep`] between ticks.
+/// [`Fame::on_done`], [`Fame::on_stop`]; [`Fame::on_caught`] when an enemy has done it. [`Fame::keep`] between ticks.
 #[derive(Debug)]
 pub(super) struct Fame {
     book: Option<Book>,
@@ -66,7 +68,10 @@ impl Fame {
         }
         let now = time(realm);
         self.book(realm).join(player, now);
-        self.telling.on_join(player);
+        self.telling.tell_board(player);
+        if !self.asking.as_ref().is_some_and(Asking::has_profiles) {
+            self.telling.tell_profile(player);
+        }
         if let Some(asking) = &mut self.asking {
             asking.on_join(player, put, is_back, now);
             // At once: profile and leaderboard side by side.
@@ -104,7 +109,12 @@ impl Fame {
                     asking.want_board(now);
                 }
             }
-            Said::Who(other) => self.telling.tell_who(player, other),
+            Said::Who(other) => {
+                self.telling.tell_who(player, other);
+                if other == player {
+                    self.telling.tell_profile(player);
+                }
+            }
         }
         true
     }
@@ -114,6 +124,9 @@ impl Fame {
         let Some(book) = &mut self.book else { return };
         if let Some(asking) = &mut self.asking {
             asking.ask(realm, now);
+            while let Some(player) = asking.next_impatient(now) {
+                self.telling.tell_profile(player);
+            }
             asking.report(realm, now, book);
         }
         self.telling.tell(realm, now, book, self.asking.as_ref());
@@ -124,24 +137,39 @@ impl Fame {
         let left = self.book.as_mut().and_then(|book| book.leave(player, now));
         self.telling.on_leave(player);
         if let Some(asking) = &mut self.asking {
-            asking.on_leave(player, left);
+            asking.on_leave(realm, player, left);
         }
     }
 
-    /// Gives back what was not started here.
-    pub(super) fn on_done(&mut self, realm: &mut Realm<'_>, done: Done) -> Result<(), Done> {
+    /// Gives back what was not started here. `is_free`: whether one may stand there.
+    pub(super) fn on_done(
+        &mut self,
+        realm: &mut Realm<'_>,
+        done: Done,
+        is_free: impl Fn(Position) -> bool,
+    ) -> Result<(), Done> {
         let now = time(realm);
         let (Some(asking), Some(book)) = (&mut self.asking, &mut self.book) else { return Err(done) };
-        match asking.on_done(realm, now, done)? {
+        match asking.on_done(realm, now, done, is_free)? {
             Answer::Profile(profile) => {
                 if !profile.name.is_empty() {
                     book.call(profile.client_id, profile.name);
                 }
                 self.telling.tell_profile(profile.client_id);
             }
+            Answer::Missing(player) => self.telling.tell_profile(player),
             Answer::Nothing => {}
         }
         Ok(())
+    }
+
+    /// Reports what is left. True while that is on its way.
+    pub(super) fn on_stop(&mut self, realm: &mut Realm<'_>) -> bool {
+        let now = time(realm);
+        match (&mut self.asking, &mut self.book) {
+            (Some(asking), Some(book)) => asking.stop(realm, now, book),
+            _ => false,
+        }
     }
 
     /// The leaderboard in words, for an operator.
@@ -162,13 +190,20 @@ impl Fame {
         if lines.is_empty() { "nobody has walked yet".into() } else { lines.join("; ") }
     }
 
-    /// Adds those who have changed to `profiles`: once a second, and whenever it may be for the last time.
-    pub(super) fn keep(&mut self, realm: &Realm<'_>, is_last: bool, profiles: &mut Vec<Profile>) {
+    /// Adds those who have changed to `profiles`, and who is known no longer to `forgotten`: once a second, and whenever it may be for the last time.
+    pub(super) fn keep(
+        &mut self,
+        realm: &Realm<'_>,
+        is_last: bool,
+        profiles: &mut Vec<Profile>,
+        forgotten: &mut Vec<u32>,
+    ) {
         let now = time(realm);
         if let Some(book) = &mut self.book
             && (is_last || now >= self.next_kept)
         {
             self.next_kept = now + KEEP_EVERY;
+            book.take_forgotten(forgotten);
             book.take(now, KEPT_MAX, profiles);
         }
     }

@@ -1,6 +1,6 @@
 //! What is still to be told to whom: a client may have no room for a message now, and no leaderboard may be there yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::asking::Asking;
@@ -27,10 +27,12 @@ impl Wants {
     }
 }
 
-/// See the module. Where nobody waits, nothing is done.
+/// See the module. Only those are visited for whom there is something.
 #[derive(Debug)]
 pub(super) struct Telling {
     waiting: BTreeMap<u32, Wants>,
+    /// Who is told the leaderboard when there is none that may be newer.
+    for_board: BTreeSet<u32>,
     message_bytes_max: usize,
     message: Vec<u8>,
 }
@@ -38,23 +40,21 @@ pub(super) struct Telling {
 impl Telling {
     /// For a server whose messages are at most so long.
     pub(super) fn new(message_bytes_max: usize) -> Self {
-        Self { waiting: BTreeMap::new(), message_bytes_max, message: Vec::new() }
-    }
-
-    pub(super) fn on_join(&mut self, player: u32) {
-        self.waiting.insert(player, Wants { profile: true, board: Some(0), who: Vec::new() });
+        Self { waiting: BTreeMap::new(), for_board: BTreeSet::new(), message_bytes_max, message: Vec::new() }
     }
 
     pub(super) fn on_leave(&mut self, player: u32) {
         self.waiting.remove(&player);
+        self.for_board.remove(&player);
     }
 
+    /// What is known of it now.
     pub(super) fn tell_profile(&mut self, player: u32) {
         self.waiting.entry(player).or_default().profile = true;
     }
 
     pub(super) fn tell_board(&mut self, player: u32) {
-        self.waiting.entry(player).or_default().board = Some(0);
+        self.for_board.insert(player);
     }
 
     pub(super) fn tell_who(&mut self, player: u32, other: u32) {
@@ -72,6 +72,11 @@ impl Telling {
         book: &mut Book,
         asking: Option<&Asking>,
     ) {
+        if !asking.is_some_and(Asking::awaits_board) {
+            while let Some(player) = self.for_board.pop_first() {
+                self.waiting.entry(player).or_default().board = Some(0);
+            }
+        }
         let (message, message_bytes_max) = (&mut self.message, self.message_bytes_max);
         self.waiting.retain(|&player, wants| {
             let mut teller = Teller { realm, now, book, asking, player, message, message_bytes_max };
@@ -98,14 +103,12 @@ struct Teller<'a, 'r> {
 impl Teller<'_, '_> {
     /// What has been told is wanted no longer, also if there is no room for the rest.
     fn tell(&mut self, wants: &mut Wants) -> Result<(), SendError> {
-        if wants.profile && !self.asking.is_some_and(|asking| asking.awaits_profile(self.player)) {
+        if wants.profile {
             self.tell_profile()?;
             wants.profile = false;
         }
-        if !self.asking.is_some_and(Asking::awaits_board) {
-            while let Some(first) = wants.board {
-                wants.board = self.tell_board(first)?;
-            }
+        while let Some(first) = wants.board {
+            wants.board = self.tell_board(first)?;
         }
         while let Some(&other) = wants.who.first() {
             let name = self.book.profile(other, self.now).map_or(Name::default(), |profile| profile.name);

@@ -17,6 +17,8 @@ const PARTS: f64 = 256.0;
 const BOARD_EVERY: Duration = Duration::from_secs(1);
 /// How often who does nothing is told of, for the time that it plays.
 const RESTING_TOLD_EVERY: Duration = Duration::from_secs(30);
+/// How many forgotten ids wait to be told. Beyond, they are not: whoever keeps profiles forgets them at its next start.
+const FORGOTTEN_MAX: usize = 65_536;
 /// A word of marks.
 const WORD_ROWS: usize = u64::BITS as usize;
 /// No row.
@@ -41,9 +43,9 @@ impl Row {
         let before = self.before.totals;
         let played = now.saturating_sub(self.joined).as_millis() as u64;
         Totals {
-            distance: before.distance + self.walked / PARTS as u64,
-            played_ms: before.played_ms + played,
-            catches: before.catches + self.catches,
+            distance: before.distance.saturating_add(self.walked / PARTS as u64),
+            played_ms: before.played_ms.saturating_add(played),
+            catches: before.catches.saturating_add(self.catches),
         }
     }
 
@@ -56,7 +58,7 @@ impl Row {
         let (before, resting_ms) = (&self.scored, RESTING_TOLD_EVERY.as_millis() as u64);
         totals.distance != before.distance
             || totals.catches != before.catches
-            || totals.played_ms >= before.played_ms + resting_ms
+            || totals.played_ms - before.played_ms >= resting_ms
     }
 }
 
@@ -71,8 +73,10 @@ impl Known for Profile {
 /// - [`Book::fill`] at the start, with what is remembered.
 /// - [`Book::join`], then [`Book::walk`], [`Book::caught`] and [`Book::call`], then [`Book::leave`].
 /// - To ask: [`Book::profile`], [`Book::leaderboard`].
-/// - To keep: [`Book::take`] from time to time gives each who has changed; [`Book::scores`] gives, a few rows at a time,
-///   what is worth to be reported.
+/// - To keep: [`Book::take`] from time to time gives each who has changed, and [`Book::take_forgotten`] who is known no
+///   longer; [`Book::scores`] gives, a few rows at a time, what is worth to be reported, and [`Book::last_scores`] all of it.
+///
+/// Who has done nothing and is not called anything leaves no trace.
 #[derive(Debug)]
 pub struct Book {
     /// By client id, the row of who plays.
@@ -86,6 +90,9 @@ pub struct Book {
     /// The word with which the next taking begins.
     next_word: usize,
     away: Away<Profile>,
+    /// Known no longer, and not yet told of.
+    forgotten: Vec<u32>,
+    forgotten_count: u64,
     board: Leaderboard,
     board_made: Option<Duration>,
     /// The row with which the next look for scores begins.
@@ -106,6 +113,8 @@ impl Book {
             marks: Vec::new(),
             next_word: 0,
             away: Away::new(limit, hash),
+            forgotten: Vec::new(),
+            forgotten_count: 0,
             board: Leaderboard::with_room(),
             board_made: None,
             next_scored: 0,
@@ -151,7 +160,8 @@ impl Book {
             return;
         }
         let Some(row) = self.row_at(place, client_id) else { return };
-        self.rows[row as usize].walked += parts(from, to);
+        let walked = &mut self.rows[row as usize].walked;
+        *walked = walked.saturating_add(parts(from, to));
         self.mark(row);
     }
 
@@ -181,25 +191,43 @@ impl Book {
         }
     }
 
-    /// A player has gone. Gives what it has done, if it played.
+    /// A player has gone. Gives what it has done, if it played and that is worth keeping: of the others nothing is kept.
     pub fn leave(&mut self, client_id: u32, now: Duration) -> Option<Profile> {
         let place = self.playing.remove(&client_id)?;
         let row = std::mem::take(&mut self.rows[place as usize]);
         self.marks[place as usize / WORD_ROWS] &= !(1 << (place as usize % WORD_ROWS));
         self.vacant.push(place);
         let profile = row.profile(now);
+        if profile.is_blank() {
+            return None;
+        }
         self.board.note(entry(&profile));
-        // Whoever it makes room for is forgotten by whoever keeps profiles at its next start.
-        let _forgotten = self.away.keep(profile);
+        if let Some(forgotten) = self.away.keep(profile) {
+            self.forgotten_count += 1;
+            if self.forgotten.len() < FORGOTTEN_MAX {
+                self.forgotten.push(forgotten);
+            }
+        }
         Some(profile)
+    }
+
+    /// How many who left have been forgotten since the start, for want of room.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten_count
+    }
+
+    /// Moves those who have been forgotten since the last time to `forgotten`.
+    pub fn take_forgotten(&mut self, forgotten: &mut Vec<u32>) {
+        forgotten.append(&mut self.forgotten);
     }
 
     /// Those who have walked farthest, at most a second ago.
     pub fn leaderboard(&mut self, now: Duration) -> &Leaderboard {
         if self.board_made.is_none_or(|made| now >= made + BOARD_EVERY) {
             self.board_made = Some(now);
-            for row in self.rows.iter().filter(|row| row.is_playing) {
-                self.board.note(entry(&row.profile(now)));
+            let playing = self.rows.iter().filter(|row| row.is_playing).map(|row| row.profile(now));
+            for profile in playing.filter(|profile| !profile.is_blank()) {
+                self.board.note(entry(&profile));
             }
         }
         &self.board
@@ -224,26 +252,33 @@ impl Book {
             let mut marked = std::mem::take(&mut self.marks[word]);
             while marked != 0 {
                 let row = &self.rows[word * WORD_ROWS + marked.trailing_zeros() as usize];
-                profiles.push(row.profile(now));
+                profiles.extend(Some(row.profile(now)).filter(|profile| !profile.is_blank()));
                 marked &= marked - 1;
             }
         }
     }
 
-    /// Looks at the next `rows` of those who play, and gives the scores that are worth to be reported. True if the last of
-    /// them was among those looked at: the next look begins anew.
-    pub fn scores(&mut self, now: Duration, rows: usize, mut report: impl FnMut(Score)) -> bool {
+    /// Looks at the next `rows` of those who play, and gives the scores that are worth to be reported; one for which there is
+    /// no room is given again the next time. True if the last of them was among those looked at: the next look begins anew.
+    pub fn scores(&mut self, now: Duration, rows: usize, mut report: impl FnMut(Score) -> bool) -> bool {
         let end = (self.next_scored + rows).min(self.rows.len());
         for row in self.rows[self.next_scored.min(end)..end].iter_mut().filter(|row| row.is_playing) {
-            let totals = row.totals(now);
-            if row.is_worth_a_score(&totals) {
+            let profile = row.profile(now);
+            let Profile { client_id, totals, .. } = profile;
+            if !profile.is_blank() && row.is_worth_a_score(&totals) && report(Score { client_id, totals }) {
                 row.scored = totals;
-                report(Score { client_id: row.before.client_id, totals });
             }
         }
         let is_last = end == self.rows.len();
         self.next_scored = if is_last { 0 } else { end };
         is_last
+    }
+
+    /// The scores of all who play, as if they left now.
+    pub fn last_scores(&self, now: Duration, report: impl FnMut(Score)) {
+        let playing = self.rows.iter().filter(|row| row.is_playing).map(|row| row.profile(now));
+        let worth = playing.filter(|profile| !profile.is_blank());
+        worth.map(|Profile { client_id, totals, .. }| Score { client_id, totals }).for_each(report);
     }
 
     /// Marks who plays once in a while, though it does nothing: all of them within [`RESTING_TOLD_EVERY`].
@@ -293,141 +328,4 @@ fn parts(from: Position, to: Position) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::secret::Secret;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn book(limit: usize) -> Book {
-        Book::new(limit, Secret::from_seed(1).hash_state())
-    }
-
-    fn at(x: i32) -> Position {
-        Position { x, y: 0 }
-    }
-
-    fn taken(book: &mut Book, now: Duration) -> Vec<(u32, u64)> {
-        let mut profiles = Vec::new();
-        book.take(now, 10_000, &mut profiles);
-        profiles.iter().map(|profile| (profile.client_id, profile.totals.distance)).collect()
-    }
-
-    #[test]
-    fn deeds_add_up_from_one_visit_to_the_next() {
-        let mut book = book(10);
-        book.join(7, SECOND);
-        book.walk(0, 7, at(0), Position { x: 3, y: 4 });
-        book.caught(7);
-        assert!(book.call(7, Name::new("Anna").expect("a name")) && !book.call(8, Name::default()));
-        book.leave(7, 3 * SECOND).expect("it played");
-        book.caught(7);
-        book.join(7, 10 * SECOND);
-        (0..256).for_each(|x| book.walk(5, 7, at(x), Position { x: x + 1, y: 1 }));
-        let anna = book.profile(7, 11 * SECOND).expect("it plays");
-        let totals = Totals { distance: 5 + 362, played_ms: 3_000, catches: 1 };
-        assert_eq!((anna.name.as_str(), anna.totals), ("Anna", totals));
-    }
-
-    #[test]
-    fn each_who_has_changed_is_taken_once() {
-        let mut book = book(10);
-        (0..3).for_each(|id| book.join(id, SECOND));
-        assert_eq!(taken(&mut book, SECOND), [(0, 0), (1, 0), (2, 0)]);
-        (0..50).for_each(|x| book.walk(1, 1, at(x), at(x + 1)));
-        book.walk(2, 2, at(0), at(9));
-        book.leave(2, SECOND);
-        assert_eq!(taken(&mut book, SECOND), [(2, 9), (1, 50)]);
-        assert_eq!(taken(&mut book, SECOND), []);
-        book.walk(0, 0, at(5), at(5));
-        assert_eq!(taken(&mut book, SECOND), [], "who stands has not changed");
-    }
-
-    #[test]
-    fn more_than_there_is_room_for_is_taken_the_next_time() {
-        let mut book = book(1_000);
-        (0..500).for_each(|id| book.join(id, SECOND));
-        (400..500).for_each(|id| _ = book.leave(id, SECOND));
-        let (mut all, mut times) = (Vec::new(), 0);
-        loop {
-            let mut some = Vec::new();
-            book.take(SECOND, 128, &mut some);
-            assert!(some.len() <= 128);
-            if some.is_empty() {
-                break;
-            }
-            times += 1;
-            all.extend(some.iter().map(|profile| profile.client_id));
-        }
-        all.sort_unstable();
-        assert!(all.into_iter().eq(0..500) && times >= 4);
-    }
-
-    #[test]
-    fn who_rests_is_told_of_within_half_a_minute() {
-        let mut book = book(10);
-        (0..100).for_each(|id| book.join(id, Duration::ZERO));
-        taken(&mut book, Duration::ZERO);
-        let mut told: Vec<u32> = Vec::new();
-        for second in 1..=30 {
-            let some = taken(&mut book, second * SECOND);
-            assert!(some.len() <= 5, "a few at a time");
-            told.extend(some.iter().map(|(id, _)| id));
-        }
-        told.sort_unstable();
-        told.dedup();
-        assert_eq!(told.len(), 100);
-    }
-
-    #[test]
-    fn the_leaderboard_is_of_those_who_play_and_of_those_who_have() {
-        let mut book = book(1);
-        let totals = Totals { distance: 20, ..Totals::default() };
-        book.fill([Profile { client_id: 9, totals, ..Profile::default() }]);
-        assert_eq!(taken(&mut book, SECOND), [], "whoever fills it knows them");
-        (0..3).for_each(|id| book.join(id, SECOND));
-        (0..3).for_each(|id| book.walk(id as usize, id, at(0), at(10 * id as i32 + 5)));
-        book.leave(1, SECOND);
-        let scores = |board: &Leaderboard| -> Vec<(u32, u64)> {
-            board.entries().iter().map(|entry| (entry.client_id, entry.score)).collect()
-        };
-        assert_eq!(scores(book.leaderboard(SECOND)), [(2, 25), (9, 20), (1, 15), (0, 5)]);
-        book.walk(0, 0, at(0), at(100));
-        assert_eq!(scores(book.leaderboard(SECOND))[0], (2, 25), "not at every step");
-        assert_eq!(scores(book.leaderboard(2 * SECOND))[0], (0, 105));
-    }
-
-    #[test]
-    fn a_place_in_the_world_is_never_taken_for_another_player() {
-        let mut book = book(10);
-        book.join(1, SECOND);
-        book.walk(0, 1, at(0), at(5));
-        book.leave(1, SECOND);
-        book.join(2, SECOND);
-        book.walk(0, 2, at(0), at(7));
-        book.walk(0, 3, at(0), at(100));
-        let distance = |book: &Book, id| book.profile(id, SECOND).map(|profile| profile.totals.distance);
-        assert_eq!([1, 2, 3].map(|id| distance(&book, id)), [Some(5), Some(7), None]);
-    }
-
-    #[test]
-    fn scores_are_looked_for_a_few_rows_at_a_time_and_told_when_they_change() {
-        let mut book = book(10);
-        (0..100).for_each(|id| book.join(id, Duration::ZERO));
-        book.walk(3, 3, at(0), at(5));
-        book.walk(99, 99, at(0), at(6));
-        let round = |book: &mut Book, now| {
-            let mut scores = Vec::new();
-            for looks in 1.. {
-                if book.scores(now, 30, |score| scores.push((score.client_id, score.totals.distance))) {
-                    assert_eq!(looks, 4);
-                    break;
-                }
-            }
-            scores
-        };
-        assert_eq!(round(&mut book, SECOND), [(3, 5), (99, 6)]);
-        assert_eq!(round(&mut book, 2 * SECOND), []);
-        assert_eq!(round(&mut book, 31 * SECOND).len(), 100, "for the time that they play");
-    }
-}
+mod tests;
