@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::status::Status;
+use crate::profiles::ServiceStatus;
 use crate::server::{ACK_AGE_BOUNDS, AckAges};
 
 /// Declares the numbers once: as they are written, and as they are read.
@@ -65,12 +66,21 @@ numbers! {
     store_commits,
     store_failures,
     store_lag_ms,
+    service_attempts,
+    service_retries,
+    service_failures,
+    scores_waiting,
+    scores_delivered,
+    scores_refused,
+    scores_lost,
+    players_forgotten,
 }
 
 impl From<&Status> for Numbers {
     fn from(status: &Status) -> Self {
         let (report, traffic) = (&status.report, &status.traffic);
         let (totals, store) = (&report.totals, status.store.unwrap_or_default());
+        let ServiceStatus { asked, scores } = status.service.unwrap_or_default();
         Self {
             tick: report.tick.0,
             peers: report.peers as u64,
@@ -101,6 +111,14 @@ impl From<&Status> for Numbers {
             store_commits: store.commits,
             store_failures: store.failures,
             store_lag_ms: store.lag_ms,
+            service_attempts: asked.attempts,
+            service_retries: asked.retries,
+            service_failures: asked.failures,
+            scores_waiting: scores.waiting,
+            scores_delivered: scores.delivered,
+            scores_refused: scores.refused,
+            scores_lost: scores.lost,
+            players_forgotten: scores.forgotten,
         }
     }
 }

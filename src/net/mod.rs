@@ -102,7 +102,8 @@ pub enum ServeError {
 /// - Give its game orders: [`TickServer::order`], [`TickServer::orders`].
 /// - Rotate the keys of tickets: [`TickServer::ticket_keyring`].
 /// - Stop it: [`TickServer::run_until`] your shutdown, or drop it; then the thread and its socket live on until it
-///   has told every peer, up to 200 ms, and then with [`Config::data`] until all is written, up to 5 s.
+///   has told every peer, up to 200 ms, and then with [`Config::data`] until all is written, up to 5 s,
+///   and where scores are reported until they are taken, up to 5 s more.
 #[derive(Debug)]
 pub struct TickServer {
     local_addr: SocketAddr,

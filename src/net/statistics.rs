@@ -14,6 +14,7 @@ use super::ServeError;
 use super::status::{Spread, Status, Traffic, histogram, spread};
 use crate::gate::{DropReason, Drops};
 use crate::machine;
+use crate::profiles::{Asked, Scores, ServiceStatus};
 use crate::server::{Report, Totals};
 use crate::store::StoreStatus;
 
@@ -95,6 +96,20 @@ pub struct Statistics {
     pub store_failures: Option<u64>,
     /// How old the oldest change is that is not in it yet, in milliseconds.
     pub store_lag_ms: Option<u64>,
+    /// Attempts to ask the service of profiles and scores, or to tell it; `None` here and in the next six without one.
+    pub service_attempts: Option<u64>,
+    /// Those that came after a failure.
+    pub service_retries: Option<u64>,
+    /// Questions and reports that were given up, after all attempts.
+    pub service_failures: Option<u64>,
+    /// Players whose scores are still to be reported, after the last tick, or when the server has stopped.
+    pub scores_waiting: Option<u64>,
+    /// Scores that the service has taken.
+    pub scores_delivered: Option<u64>,
+    /// Scores given up because the service calls them wrong.
+    pub scores_refused: Option<u64>,
+    /// Scores of players who left for which there was no room.
+    pub scores_lost: Option<u64>,
     /// Datagrams refused.
     pub dropped: u64,
     /// The same by reason; reasons that were not met are left out.
@@ -153,13 +168,15 @@ pub(super) struct Counted {
     pub(super) totals: Totals,
     pub(super) traffic: Traffic,
     pub(super) store: Option<StoreStatus>,
+    pub(super) service: Option<ServiceStatus>,
     pub(super) drops: Vec<u64>,
 }
 
 impl Counted {
     pub(super) fn new(status: &Status, drops: &Drops) -> Self {
         let drops = DropReason::ALL.iter().map(|&reason| drops.of(reason)).collect();
-        Self { totals: status.report.totals, traffic: status.traffic, store: status.store, drops }
+        let Status { report, traffic, store, service, .. } = *status;
+        Self { totals: report.totals, traffic, store, service, drops }
     }
 
     fn dropped(&self, reason: usize) -> u64 {
@@ -219,6 +236,11 @@ impl Window {
         let (totals, totals_before) = (&after.totals, &self.before.totals);
         let (traffic, traffic_before) = (&after.traffic, &self.before.traffic);
         let (store, store_before) = (after.store, self.before.store.unwrap_or_default());
+        let (service, service_before) = (after.service, self.before.service.unwrap_or_default());
+        let asked =
+            |of: fn(&Asked) -> u64| service.map(|service| of(&service.asked) - of(&service_before.asked));
+        let scores =
+            |of: fn(&Scores) -> u64| service.map(|service| of(&service.scores) - of(&service_before.scores));
         let snapshots = totals.snapshots - totals_before.snapshots;
         let cpu_s = cpu.map(|cpu| cpu.as_secs_f64());
         let drops: BTreeMap<_, _> = self.drops(after).filter(|(_, count)| *count > 0).collect();
@@ -259,6 +281,13 @@ impl Window {
             store_commits: store.map(|store| store.commits - store_before.commits),
             store_failures: store.map(|store| store.failures - store_before.failures),
             store_lag_ms: store.map(|store| store.lag_ms),
+            service_attempts: asked(|asked| asked.attempts),
+            service_retries: asked(|asked| asked.retries),
+            service_failures: asked(|asked| asked.failures),
+            scores_waiting: service.map(|service| service.scores.waiting),
+            scores_delivered: scores(|scores| scores.delivered),
+            scores_refused: scores(|scores| scores.refused),
+            scores_lost: scores(|scores| scores.lost),
             dropped: drops.values().sum(),
             drops,
         }

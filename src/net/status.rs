@@ -5,6 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::profiles::ServiceStatus;
 use crate::server::Report;
 use crate::store::StoreStatus;
 
@@ -60,6 +61,8 @@ pub struct Status {
     pub duration: Spread,
     /// How the store keeps up, if there is one.
     pub store: Option<StoreStatus>,
+    /// What has gone to and from the service of profiles and scores, if there is one.
+    pub service: Option<ServiceStatus>,
 }
 
 /// Durations of ticks: of all since the start, and of those of the last second.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use super::board::Board;
 use super::clock::{Alarm, TickClock};
@@ -20,6 +20,7 @@ use super::work::Executor;
 use super::worker::Worker;
 use super::{Positions, PositionsRequest};
 use crate::machine::{make_sleeps_precise, now, sleep, unix_seconds};
+use crate::profiles::Service;
 use crate::server::{Batch, Server};
 use crate::store::Store;
 use crate::wire::{ClosedReason, Tick};
@@ -44,6 +45,11 @@ const DRAIN_BETWEEN_SENDS_MAX: usize = 4 * RECEIVE_MAX;
 const CLOSE_TOLD: usize = 3;
 /// The pause between two times that it is told.
 const CLOSE_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a server that stops waits for its game, as long as for the disk.
+const WIND_UP_MAX: Duration = Duration::from_secs(5);
+/// How often it looks meanwhile whether work has ended: nobody plays any more.
+const WIND_UP_PAUSE: Duration = Duration::from_millis(5);
 
 /// Those who look at the server while it runs.
 pub(super) struct Onlookers {
@@ -198,6 +204,7 @@ impl TickThread {
         self.server.on_worked(worked);
         self.status.report = *self.server.report();
         self.note_traffic();
+        self.note_service();
         self.tell_board(done, late, worked);
         self.answer_statistics(done);
         if done >= self.next_summary {
@@ -253,6 +260,11 @@ impl TickThread {
         if let Some(worker) = self.worker.take() {
             self.receiver.take_over(worker.end());
         }
+    }
+
+    /// What has gone to and from the service.
+    fn note_service(&mut self) {
+        self.status.service = self.server.config().service.as_ref().map(Service::status);
     }
 
     /// Hands over to the store what has changed, when it is time to.
@@ -337,6 +349,25 @@ impl TickThread {
         self.next_summary = now.max(self.next_summary + Duration::from_secs(1));
     }
 
+    /// Waits for the game to end what it must not leave undone, for so long at the most.
+    fn wind_up(&mut self) {
+        let deadline = now() + WIND_UP_MAX;
+        loop {
+            self.take_answers();
+            let is_waiting = self.server.wind_up();
+            self.hand_over_work();
+            if !is_waiting || now() >= deadline {
+                break;
+            }
+            sleep(WIND_UP_PAUSE);
+        }
+        self.note_service();
+        let scores_waiting = self.status.service.map_or(0, |service| service.scores.waiting);
+        if scores_waiting > 0 {
+            warn!(scores_waiting, "stopped, and the service has not taken the scores of so many players");
+        }
+    }
+
     fn close(&mut self) {
         for told in 0..CLOSE_TOLD {
             if told > 0 {
@@ -351,6 +382,7 @@ impl TickThread {
         if let Some(store) = self.store.take() {
             self.status.store = Some(store.finish(&mut self.server));
         }
+        self.wind_up();
         self.summarise(now());
         self.onlookers.watching.send_replace(self.status);
         self.onlookers.board.write(&self.status, self.server.ack_ages());

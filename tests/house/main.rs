@@ -37,8 +37,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "net",
         &[
-            "machine", "store", "server", "game", "gate", "world", "snapshot", "client", "work", "wire",
-            "config", "seal", "secret",
+            "machine", "profiles", "store", "server", "game", "gate", "world", "snapshot", "client", "work",
+            "wire", "config", "seal", "secret",
         ],
     ),
     (

@@ -8,7 +8,7 @@ use crate::crowd::{Crowd, beside};
 use crate::served::{Served, run, text};
 
 /// The keys that others rely on, in their order; README says what they mean.
-const KEYS: [&str; 38] = [
+const KEYS: [&str; 45] = [
     "seconds",
     "peers",
     "players",
@@ -45,6 +45,13 @@ const KEYS: [&str; 38] = [
     "store_commits",
     "store_failures",
     "store_lag_ms",
+    "service_attempts",
+    "service_retries",
+    "service_failures",
+    "scores_waiting",
+    "scores_delivered",
+    "scores_refused",
+    "scores_lost",
     "dropped",
     "drops",
 ];

@@ -47,6 +47,21 @@ const COUNTERS: &[Row] = &[
     ("tickcast_send_failed_datagrams", "Datagrams that the system did not take to send", |n| n.send_failed),
     ("tickcast_store_commits", "Commits to the store of --data", |n| n.store_commits),
     ("tickcast_store_failures", "Commits that failed, and were tried again", |n| n.store_failures),
+    ("tickcast_service_attempts", "Attempts to ask or tell the service of profiles and scores", |n| {
+        n.service_attempts
+    }),
+    ("tickcast_service_retries", "Attempts to ask it again after a failure", |n| n.service_retries),
+    ("tickcast_service_failures", "Questions and reports given up, after all attempts", |n| {
+        n.service_failures
+    }),
+    ("tickcast_scores_delivered", "Scores that the service has taken", |n| n.scores_delivered),
+    ("tickcast_scores_refused", "Scores given up because the service calls them wrong", |n| n.scores_refused),
+    ("tickcast_scores_lost", "Scores of players who left for which there was no room", |n| n.scores_lost),
+    (
+        "tickcast_players_forgotten",
+        "Players who left and are known no longer for want of room, whose deeds begin anew",
+        |n| n.players_forgotten,
+    ),
 ];
 
 /// What comes and goes.
@@ -55,6 +70,7 @@ const GAUGES: &[Row] = &[
     ("tickcast_peers", "Peers that got a snapshot of the last tick", |n| n.peers),
     ("tickcast_players", "Players that stand in the world", |n| n.players),
     ("tickcast_entities", "Entities of the game's that stand in the world", |n| n.entities),
+    ("tickcast_scores_waiting", "Players whose scores are still to be reported", |n| n.scores_waiting),
     ("tickcast_commands", "Commands that the last tick took out of the queue", |n| n.commands),
     (
         "tickcast_work_in_flight",
