@@ -1,8 +1,10 @@
 //! `tickcast serve`: the settings, and the server with its signals.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::Args;
@@ -21,6 +23,25 @@ use crate::profiles::{Service, ServiceConfig, ServiceError, ServiceUrl};
 
 /// Where the server listens unless told otherwise: on this machine alone.
 const BIND: &str = "127.0.0.1:12345";
+
+/// The address of a service, which is read when its flag is known: whatever is wrong with it is told without repeating it,
+/// for there may be a password in it.
+#[derive(Clone, Deserialize)]
+struct Address(String);
+
+impl FromStr for Address {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Address(..)")
+    }
+}
 
 /// The settings of the server. A flag counts before its environment variable, and that before the file.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -78,10 +99,10 @@ pub(super) struct ServeArgs {
     /// Ask here for the profile of each player, under its client id: http or https (see docs/PROFILES.md) [default: the
     /// server keeps names and what players do]
     #[arg(long, env = "TICKCAST_PROFILES_URL", value_name = "URL", hide_env_values = true)]
-    profiles_url: Option<ServiceUrl>,
+    profiles_url: Option<Address>,
     /// Ask here for the leaderboard, and report scores here, http or https [default: the server keeps a leaderboard]
     #[arg(long, env = "TICKCAST_LEADERBOARD_URL", value_name = "URL", hide_env_values = true)]
-    leaderboard_url: Option<ServiceUrl>,
+    leaderboard_url: Option<Address>,
     /// How long one attempt to ask them may take, 100ms to 60s [default: 5s]
     #[arg(long, env = "TICKCAST_SERVICE_TIMEOUT", value_name = "TIME")]
     service_timeout: Option<Span>,
@@ -188,20 +209,28 @@ pub(super) fn run(args: ServeArgs) -> Result<(), CommandError> {
 
 /// The service, if there is one to ask. An https address takes reading the certificates of the system.
 fn service_of(args: &ServeArgs) -> Result<Option<Service>, CommandError> {
-    let default = ServiceConfig::default();
+    let config = service_config_of(args)?;
+    config.map(Service::new).transpose().map_err(|error| match error {
+        ServiceError::Timeout { .. } => format!("--service-timeout {error}").into(),
+        ServiceError::Client(_) => error.to_string().into(),
+    })
+}
+
+fn service_config_of(args: &ServeArgs) -> Result<Option<ServiceConfig>, CommandError> {
+    let read = |flag: &str, address: &Option<Address>| -> Result<Option<ServiceUrl>, CommandError> {
+        let url = address.as_ref().map(|Address(text)| text.parse()).transpose();
+        url.map_err(|error| format!("{flag}: {error}").into())
+    };
     let config = ServiceConfig {
-        profiles: args.profiles_url.clone(),
-        leaderboard: args.leaderboard_url.clone(),
-        timeout: args.service_timeout.map_or(default.timeout, |span| span.0),
+        profiles: read("--profiles-url", &args.profiles_url)?,
+        leaderboard: read("--leaderboard-url", &args.leaderboard_url)?,
+        timeout: args.service_timeout.map_or(ServiceConfig::default().timeout, |span| span.0),
     };
     let has_any = config.profiles.is_some() || config.leaderboard.is_some();
     if !has_any && args.service_timeout.is_some() {
         return Err("--service-timeout says how long to wait for --profiles-url or --leaderboard-url".into());
     }
-    has_any.then(|| Service::new(config)).transpose().map_err(|error| match error {
-        ServiceError::Timeout { .. } => format!("--service-timeout {error}").into(),
-        ServiceError::Client(_) => error.to_string().into(),
-    })
+    Ok(has_any.then_some(config))
 }
 
 fn tickets_of(keys: &Path, server: Option<String>) -> Result<TicketConfig, CommandError> {
@@ -245,12 +274,27 @@ fn with_file(args: ServeArgs) -> Result<ServeArgs, CommandError> {
 }
 
 fn read_file(path: &Path) -> Result<ServeArgs, CommandError> {
-    Ok(toml::from_str(&std::fs::read_to_string(path)?)?)
+    let text = std::fs::read_to_string(path)?;
+    toml::from_str(&text).map_err(|error| what_is_wrong(&text, &error).into())
+}
+
+/// What is wrong with a file of settings. A line with an address is not repeated: there may be a password in it.
+fn what_is_wrong(text: &str, error: &toml::de::Error) -> String {
+    let told = error.to_string();
+    let is_repeated = |line: &&str| line.contains("url") && told.contains(line.trim());
+    match text.lines().enumerate().find(|(_, line)| is_repeated(line)) {
+        Some((before, line)) => {
+            let key = line.split('=').next().unwrap_or_default().trim();
+            format!("line {}: {key} is no address in quotes", before + 1)
+        }
+        None => told,
+    }
 }
 
 /// Whether `text` holds settings that a server could be started with.
 pub(super) fn check_settings(text: &str) -> Result<(), String> {
     let args: ServeArgs = toml::from_str(text).map_err(|error| error.to_string())?;
+    service_config_of(&args).map_err(|error| error.to_string())?;
     config_of(args).check().map_err(|error| error.to_string())
 }
 

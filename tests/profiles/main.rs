@@ -1,5 +1,11 @@
 //! Profiles, leaderboards and scores against a real HTTP server, with everything that may be wrong with one.
 
+#[path = "../sockets/served.rs"]
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+mod binary;
+#[path = "../sockets/crowd.rs"]
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+mod crowd;
 mod faults;
 mod game;
 #[path = "../maps/mod.rs"]
@@ -7,4 +13,5 @@ mod maps;
 mod play;
 mod queues;
 mod reports;
+mod served;
 mod service;
