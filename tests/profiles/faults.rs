@@ -306,18 +306,6 @@ fn only_what_is_as_the_page_says_goes_to_the_service() {
 }
 
 #[test]
-fn who_stops_a_service_from_being_what_it_says_to_be_is_not_asked() {
-    // Nothing of TLS in what it says.
-    let desk = Desk::start(|_, _, stream| answer(stream, 200, ANNA));
-    let url = format!("https://{}/players", desk.addr).parse().expect("an address");
-    let config = ServiceConfig { profiles: Some(url), ..desk.config(LONG) };
-    let service = Service::new(config).expect("it can be asked");
-    let fault = run(service.profile(7, 1)).expect_err("it is no HTTPS");
-    assert!(matches!(&fault, Fault::Unreachable(why) if !why.is_empty()), "{fault}");
-    assert_eq!(desk.asked(), 0);
-}
-
-#[test]
 fn without_a_service_there_is_nothing_to_ask() {
     let service = Service::new(Default::default()).expect("nobody is asked");
     assert_eq!(run(service.profile(7, 1)), Err(Fault::NoService));

@@ -1,6 +1,7 @@
 //! The standard game with a service: what its players are told, and what the service is.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use tickcast::config::Config;
 use tickcast::game::words::{Said, Told};
 use tickcast::level::Level;
-use tickcast::profiles::{Name, Totals};
+use tickcast::profiles::{Name, Scores, Totals};
 use tickcast::wire::Position;
 
 use crate::maps;
@@ -143,6 +144,30 @@ fn scores_are_reported_until_they_are_taken() {
         taken.last().is_some_and(|report| report["scores"][0]["distance"] == 400)
     };
     play.until("all of it is taken", all);
+}
+
+#[test]
+fn a_server_that_stops_reports_once_more_what_failed_before() {
+    for is_back in [true, false] {
+        let is_up = Arc::<AtomicBool>::default();
+        let up = Arc::clone(&is_up);
+        let desk = Desk::start(move |_, request, stream| match request.method.as_str() {
+            "GET" => answer(stream, 404, ""),
+            _ => answer(stream, if up.load(Ordering::Relaxed) { 204 } else { 500 }, ""),
+        });
+        let service = desk.service(PATIENCE);
+        let mut play = Play::new(Some(service.clone()));
+        play.join();
+        // The leaderboard is one; the other is a report.
+        play.move_to(0, 0);
+        play.move_to(10, 0);
+        play.until("a report has failed", |_| service.asked().failures >= 2);
+        play.move_to(50, 0);
+        is_up.store(is_back, Ordering::Relaxed);
+        play.stop();
+        let Scores { waiting, delivered, lost, .. } = service.status().scores;
+        assert_eq!((waiting, delivered, lost), (u64::from(!is_back), u64::from(is_back), 0));
+    }
 }
 
 #[test]

@@ -15,3 +15,4 @@ mod queues;
 mod reports;
 mod served;
 mod service;
+mod trust;

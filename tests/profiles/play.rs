@@ -13,7 +13,7 @@ use tickcast::mail::Delivery;
 use tickcast::profiles::Service;
 use tickcast::secret::Secret;
 use tickcast::server::{Batch, Server};
-use tickcast::wire::{Position, Tick};
+use tickcast::wire::{ClosedReason, Position, Tick};
 use tickcast::work::{Answer, Work, WorkId};
 
 use crate::service::PATIENCE;
@@ -104,6 +104,16 @@ impl Play {
             let Work::Task(task) = started.work else { continue };
             let ended = self.ended.0.clone();
             self.runtime.spawn(async move { ended.send((started.id, task.await)) });
+        }
+    }
+
+    /// The server stops, and waits for what its game must not leave undone.
+    pub(crate) fn stop(&mut self) {
+        self.server.close(ClosedReason::ShuttingDown);
+        while self.server.wind_up() {
+            self.do_work();
+            let (id, answer) = self.ended.1.recv_timeout(PATIENCE).expect("what it waits for ends");
+            self.server.finish(id, Ok(answer));
         }
     }
 

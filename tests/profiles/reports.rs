@@ -131,3 +131,32 @@ fn a_report_without_a_status_that_says_so_is_not_taken() {
     };
     assert!(matches!(reported(headers), Err(Fault::Broken(_) | Fault::TimedOut(_))));
 }
+
+#[test]
+fn one_score_that_the_service_calls_wrong_keeps_back_no_other() {
+    let ledger = Ledger::default();
+    let taken = ledger.clone();
+    let desk = Desk::start(move |_, request, stream| {
+        if request.body.contains(r#""client_id":33,"#) {
+            return answer(stream, 422, "who is that?");
+        }
+        taken.take(&request.body);
+        answer(stream, 200, "thanks");
+    });
+    let (service, mut outbox, mut now) = (desk.service(PATIENCE), Outbox::new(42), Duration::ZERO);
+    (0..100).for_each(|id| _ = outbox.put(score(id, 5)));
+    run(async {
+        while let Some(batch) = outbox.next(now) {
+            now += Duration::from_secs(60);
+            match service.report(batch).await {
+                Ok(()) => outbox.on_delivered(),
+                Err(fault) if fault.is_of_content() => outbox.on_refused(now, 0),
+                Err(fault) => panic!("{fault}"),
+            }
+            now += Duration::from_secs(60);
+        }
+    });
+    let known = (0..100).filter(|id| ledger.of(*id) == Some(5));
+    assert!(known.eq((0..100).filter(|id| *id != 33)));
+    assert_eq!((outbox.counts().delivered, outbox.counts().refused, outbox.len()), (99, 1, 0));
+}

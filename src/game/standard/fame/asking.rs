@@ -55,7 +55,7 @@ pub(super) struct Asking {
     next_board: Duration,
     is_board_wanted: bool,
     is_board_on_its_way: bool,
-    /// A report has failed while the server stops: there is no time to wait for another.
+    /// The last report has failed: when the server stops, there is no time for another.
     has_given_up: bool,
     next_warning: Duration,
 }
@@ -158,9 +158,12 @@ impl Asking {
     }
 
     /// Reports all that is left, as long as nothing fails. True while a report is on its way.
-    pub(super) fn stop(&mut self, realm: &mut Realm<'_>, now: Duration, book: &mut Book) -> bool {
+    pub(super) fn stop(&mut self, realm: &mut Realm<'_>, now: Duration, book: &Book) -> bool {
         let Some(reporting) = self.reporting(realm) else { return false };
-        reporting.look_at_all(now, book);
+        if reporting.look_at_all(now, book) {
+            // Whatever failed before, there is one more report.
+            self.has_given_up = false;
+        }
         if !self.has_given_up {
             self.send_report(realm, now);
         }

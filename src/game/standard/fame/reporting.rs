@@ -45,11 +45,13 @@ impl Reporting {
         }
     }
 
-    /// Looks at all players, as if they left now; once.
-    pub(super) fn look_at_all(&mut self, now: Duration, book: &mut Book) {
-        if !std::mem::replace(&mut self.is_stopping, true) {
+    /// Looks at all players, as if they left now. True the first time; later nothing is done.
+    pub(super) fn look_at_all(&mut self, now: Duration, book: &Book) -> bool {
+        let is_first = !std::mem::replace(&mut self.is_stopping, true);
+        if is_first {
             book.last_scores(now, |score| self.outbox.put_last(score));
         }
+        is_first
     }
 
     /// A player leaves.
