@@ -6,8 +6,14 @@ mod binary;
 #[path = "../sockets/crowd.rs"]
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 mod crowd;
+#[path = "../sockets/exposition.rs"]
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+mod exposition;
 mod faults;
 mod game;
+#[path = "../sockets/http.rs"]
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+mod http;
 #[path = "../maps/mod.rs"]
 mod maps;
 mod play;

@@ -12,7 +12,9 @@ use tickcast::net::Statistics;
 
 use crate::binary::{Served, run, text};
 use crate::crowd::{Crowd, Player, now, server};
-use crate::service::{Desk, PATIENCE, Request, answer};
+use crate::exposition::Exposition;
+use crate::http::get;
+use crate::service::{Desk, PATIENCE, Request, answer, wait_until_gone};
 
 /// A door before the service's answers: shut, and nothing is answered.
 #[derive(Default)]
@@ -117,14 +119,14 @@ fn anna(takes: bool) -> (Desk, std::sync::mpsc::Receiver<Request>) {
 }
 
 /// The binary with such a service, and one who has walked 30 units there.
-fn walked(desk: &Desk) -> (Served, Crowd) {
+fn walked(desk: &Desk, more: &[&str]) -> (Served, Crowd) {
     let [profiles, board] = ["players", "board"].map(|path| format!("http://{}/{path}", desk.addr));
     let flags =
         ["--profiles-url", &profiles, "--leaderboard-url", &board, "--service-timeout", "2s", "--json"];
     // Nobody is asked through these.
     let proxies =
         ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:9"));
-    let served = Served::start_with(&flags, &proxies);
+    let served = Served::start_with(&[&flags, more].concat(), &proxies);
     let mut crowd = Crowd(Vec::new());
     join(&mut crowd, 7..8, served.addr.parse().expect("an address"));
     told(
@@ -142,7 +144,13 @@ fn walked(desk: &Desk) -> (Served, Crowd) {
 #[test]
 fn the_flags_name_a_service_that_is_asked_and_told() {
     let (desk, reports) = anna(true);
-    let (served, mut crowd) = walked(&desk);
+    let (mut served, mut crowd) = walked(&desk, &["--http", "127.0.0.1:0"]);
+    let watched = served.next_addr().parse().expect("an address");
+    let value = |name: &str| Exposition::read(&get(watched, "/metrics").body).value(name);
+    assert!(
+        value("tickcast_service_attempts_total") >= 3.0 && value("tickcast_service_failures_total") == 0.0
+    );
+    assert_eq!(value("tickcast_scores_lost_total") + value("tickcast_players_forgotten_total"), 0.0);
     crowd.0.truncate(1);
     while crowd.0[0].client.take_message().is_some() {}
     ask(&mut crowd.0[0], Said::Board, 30);
@@ -161,11 +169,32 @@ fn the_flags_name_a_service_that_is_asked_and_told() {
 #[test]
 fn what_the_service_has_not_taken_at_the_stop_is_told() {
     let (desk, reports) = anna(false);
-    let (served, _crowd) = walked(&desk);
+    let (served, _crowd) = walked(&desk, &[]);
     let last = served.ended();
     assert_eq!((&last["scores_waiting"], &last["scores_delivered"]), (&Value::from(1), &Value::from(0)));
     assert_eq!(last["players"], 1, "who has not moved has no score");
     assert!(reports.try_iter().count() >= 1);
+}
+
+#[test]
+fn a_service_that_answers_nothing_holds_up_no_stop() {
+    let desk = Desk::start(|_, request, stream| match request.method.as_str() {
+        "GET" => answer(stream, 404, ""),
+        _ => wait_until_gone(stream),
+    });
+    let server = server(Config { service: Some(desk.service(PATIENCE)), ..Config::default() });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let mut crowd = Crowd(Vec::new());
+    join(&mut crowd, 7..9, server.local_addr());
+    crowd.0[0].move_to(0, 0);
+    crowd.pump_ticks(2);
+    crowd.0[0].move_to(30, 0);
+    crowd.pump_until("it stands there", |crowd| crowd.0[1].sees(7) == Some((30, 0)));
+    let began = now();
+    let status = runtime.block_on(server.run_until(async {})).expect("it stops in order");
+    let scores = status.service.expect("there is one").scores;
+    assert_eq!((scores.waiting, scores.delivered), (1, 0));
+    assert!(began.elapsed() < PATIENCE / 2, "not as long as the service lets it wait");
 }
 
 #[test]
