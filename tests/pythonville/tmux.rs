@@ -34,7 +34,8 @@ impl Tmux {
         start.args(["-f", "/dev/null", "start-server", ";"]);
         start.args(["set-option", "-g", "remain-on-exit", "on", ";"]);
         start.args(["set-option", "-g", "default-size", &format!("{columns}x{rows}"), ";"]);
-        start.args(["new-session", "-d", "-s", "game"]).args(size).arg(command);
+        start.args(["new-session", "-d", "-s", "game"]).args(size);
+        start.arg(format!("{command}; echo \"status $?\"; exec cat"));
         succeed(start.output().expect("tmux starts"));
         // Not before there is a window: tmux 3.3 would end.
         succeed(
@@ -64,11 +65,12 @@ impl Tmux {
         self.wait(what, || Some(self.screen()).filter(|screen| is_so(screen)))
     }
 
-    /// The exit status of the command.
+    /// The exit status of the command, as the shell says it: of a pane that has ended tmux does not always tell.
     pub(crate) fn wait_for_end(&self) -> String {
         self.wait("it ends", || {
-            let said = self.ask(&["display-message", "-p", "-t", "game", "#{pane_dead} #{pane_dead_status}"]);
-            said.trim().strip_prefix("1 ").map(str::to_owned)
+            let screen = self.screen();
+            let (_, status) = screen.rsplit_once("status ")?;
+            Some(status.lines().next()?.trim().to_owned())
         })
     }
 
