@@ -30,8 +30,8 @@ pub(super) struct Newcomer {
     told_at: Option<Duration>,
 }
 
-/// See the module. [`Newcomers::join`], [`Newcomers::next`], [`Newcomers::on_asked`], then [`Newcomers::arrive`] or
-/// [`Newcomers::on_failed`]; [`Newcomers::leave`] at any time.
+/// See the module. [`Newcomers::join`], [`Newcomers::next`] and [`Newcomers::on_asked`]; then, if there was no answer,
+/// [`Newcomers::on_failed`], else [`Newcomers::leave`], as at any time.
 #[derive(Debug, Default)]
 pub(super) struct Newcomers {
     all: BTreeMap<u32, Newcomer>,
