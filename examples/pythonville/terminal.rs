@@ -3,7 +3,7 @@
 //! A terminal may take its time: somebody has stopped it, or the line to it is slow. So a thread of its own waits for it, and
 //! is given the newest picture; whoever plays and the bots go on.
 
-use std::io::{Result, stdout};
+use std::io::{Result, Write as _, stderr, stdout};
 use std::sync::mpsc as channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -139,16 +139,24 @@ static PANICS: Mutex<Option<Vec<String>>> = Mutex::new(None);
 fn keep_panics() {
     *lock(&PANICS) = Some(Vec::new());
     let say = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| match &mut *lock(&PANICS) {
-        Some(kept) if kept.len() < PANICS_MAX => kept.push(panic.to_string()),
-        Some(_) => {}
-        None => say(panic),
+    std::panic::set_hook(Box::new(move |panic| {
+        let mut kept = lock(&PANICS);
+        match &mut *kept {
+            Some(kept) if kept.len() < PANICS_MAX => kept.push(panic.to_string()),
+            Some(_) => {}
+            None => {
+                drop(kept);
+                say(panic);
+            }
+        }
     }));
 }
 
+/// Whoever has lost the terminal cannot be told: a panic for that would be one more.
 fn say_panics() {
-    for panic in lock(&PANICS).take().unwrap_or_default() {
-        eprintln!("{panic}");
+    let kept = lock(&PANICS).take();
+    for panic in kept.unwrap_or_default() {
+        let _nobody_hears = writeln!(stderr(), "{panic}");
     }
 }
 

@@ -63,6 +63,25 @@ fn two_meet_talk_and_trade_in_two_terminals() {
     assert_eq!(host.wait_for_end(), "0");
 }
 
+#[test]
+fn who_has_lost_the_terminal_ends() {
+    let Some(game) = game() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let pid = folder.path().join("pid");
+    let start = format!("sh -c 'echo $$ > {}; exec \"{game}\" --bots 1'", pid.display());
+    let tmux = Tmux::start(&start, SIZE);
+    tmux.wait_until("it plays", |screen| screen.contains("playing with 1 others"));
+    let pid = std::fs::read_to_string(pid).expect("its number");
+    let is_there = || {
+        let said = Command::new("kill").args(["-0", pid.trim()]).output().expect("kill runs");
+        said.status.success()
+    };
+    assert!(is_there());
+    drop(tmux);
+    let has_ended = (0..10_000).any(|_| !is_there());
+    assert!(has_ended, "it goes on where nobody sees it, and keeps a core busy");
+}
+
 /// What newcomers have is by their numbers: 1000 an apple, an egg and a lamp, 1001 an egg, a lamp and a sword.
 fn trade(host: &Tmux, guest: &Tmux) {
     let has = |screen: &str, things: [&str; 2]| things.iter().all(|thing| screen.contains(thing));
