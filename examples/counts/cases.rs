@@ -38,7 +38,7 @@ pub(crate) const STANDARD: &str = "server: tick and poll, for each of 1,000 peer
 /// A game whose hooks do nothing; what those of the standard game may take beside it, in percent.
 pub(crate) const IDLE: &str = "server: the same with a game that has no rules";
 pub(crate) const LIMITED: &str = "server: the same with a speed limit";
-pub(crate) const RULES_PERCENT_MAX: f64 = 3.0;
+pub(crate) const HOOKS_PERCENT_MAX: f64 = 3.0;
 
 #[derive(Debug)]
 struct Idle;

