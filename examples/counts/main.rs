@@ -15,7 +15,7 @@ mod walk;
 
 use std::process::ExitCode;
 
-use cases::{CASES, Case, IDLE, LIMITED, HOOKS_PERCENT_MAX, STANDARD};
+use cases::{CASES, Case, HOOKS_PERCENT_MAX, IDLE, LIMITED, STANDARD};
 use page::{Counts, PAGE};
 
 fn main() -> ExitCode {
@@ -55,7 +55,10 @@ fn compare() -> Result<ExitCode, String> {
         is_worse |= worse;
     }
     let over_idle = |title: &str| (counts[title] / counts[IDLE] - 1.0) * 100.0;
-    println!("{:+.1} % for the hooks of the standard game, {HOOKS_PERCENT_MAX} at the most", over_idle(STANDARD));
+    println!(
+        "{:+.1} % for the hooks of the standard game, {HOOKS_PERCENT_MAX} at the most",
+        over_idle(STANDARD)
+    );
     is_worse |= over_idle(STANDARD) > HOOKS_PERCENT_MAX;
     // Each move is measured and paid for: that is work of the rule's own, and no more is asked than that it does not grow.
     println!("{:+.1} % with a speed limit", over_idle(LIMITED));
