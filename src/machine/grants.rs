@@ -100,22 +100,39 @@ pub fn prioritise(_priority: u8) -> Result<(), PriorityError> {
 #[cfg(target_os = "linux")]
 const GIVEN_WAY: u8 = 22;
 
-/// Lets other threads of ordinary priority run before this one, as `nice -n 10` does. Where the system does not, it stays
-/// as it is.
+/// The nice value that [`GIVEN_WAY`] is.
+#[cfg(target_os = "linux")]
+const GIVEN_WAY_NICE: i32 = 10;
+
+/// Lets other threads of ordinary priority run before this one, as `nice -n 10` does. Where the system does not, or where it
+/// is behind that already, it stays as it is.
 pub(crate) fn give_way() {
     #[cfg(target_os = "linux")]
+    if niceness().is_none_or(|nice| nice < GIVEN_WAY_NICE)
+        && let Err(error) = take_place(GIVEN_WAY)
     {
-        use thread_priority::unix::{
-            NormalThreadSchedulePolicy, ScheduleParams, ThreadSchedulePolicy, set_thread_priority_and_policy,
-            thread_native_id,
-        };
-        let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
-        let place = ScheduleParams { sched_priority: GIVEN_WAY.into() };
-        let priority = thread_priority::ThreadPriority::from_posix(place);
-        if let Err(error) = set_thread_priority_and_policy(thread_native_id(), priority, policy) {
-            tracing::debug!(?error, "a thread does not give way to others");
-        }
+        tracing::debug!(?error, "a thread does not give way to others");
     }
+}
+
+#[cfg(target_os = "linux")]
+fn take_place(place: u8) -> Result<(), thread_priority::Error> {
+    use thread_priority::unix::{
+        NormalThreadSchedulePolicy, ScheduleParams, ThreadSchedulePolicy, set_thread_priority_and_policy,
+        thread_native_id,
+    };
+    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
+    let place = ScheduleParams { sched_priority: place.into() };
+    let priority = thread_priority::ThreadPriority::from_posix(place);
+    set_thread_priority_and_policy(thread_native_id(), priority, policy)
+}
+
+/// How nice this thread is, from -20 to 19: field 19 of `stat` in proc(5), the seventeenth behind the name in brackets.
+#[cfg(target_os = "linux")]
+fn niceness() -> Option<i32> {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").ok()?;
+    let (_, behind_name) = stat.rsplit_once(')')?;
+    behind_name.split_whitespace().nth(16)?.parse().ok()
 }
 
 /// [`super::sleep`] ends at its time in this thread, not up to 50 us later, where the system can do that. Waiting for a
@@ -182,18 +199,24 @@ mod tests {
 
     #[test]
     fn who_gives_way_is_behind_the_others_and_they_stay_where_they_are() {
-        let nice = || {
-            let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("it is told");
-            let behind_name = stat.rsplit_once(')').expect("the name is in brackets").1;
-            behind_name.split_whitespace().nth(16).expect("proc(5)").parse::<i32>().expect("a number")
-        };
+        let nice = || niceness().expect("it is told");
         let before = nice();
         let given_way = std::thread::spawn(move || {
             give_way();
             nice()
         });
-        assert_eq!(given_way.join().expect("it ends well"), before.max(10));
+        assert_eq!(given_way.join().expect("it ends well"), before.max(GIVEN_WAY_NICE));
         assert_eq!(nice(), before);
+    }
+
+    #[test]
+    fn who_is_behind_already_stays_there() {
+        let asked = std::thread::spawn(|| {
+            take_place(0).expect("anyone may go to the end");
+            give_way();
+            niceness()
+        });
+        assert_eq!(asked.join().expect("it ends well"), Some(19));
     }
 
     #[test]
