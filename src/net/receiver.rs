@@ -65,10 +65,16 @@ impl Receiver {
         Ok(total)
     }
 
-    /// Sends every datagram of the batch, or counts it as failed.
-    pub(super) fn send(&mut self, batch: &Batch) {
+    /// From here on sends may wait a little for room again: see [`Socket::begin_sends`].
+    pub(super) fn begin_sends(&mut self) {
+        self.socket.begin_sends();
+    }
+
+    /// Sends every datagram of the batch, or counts it as failed. False if there was no room for some.
+    pub(super) fn send(&mut self, batch: &Batch) -> bool {
         let sent = self.socket.send(batch);
         self.count(sent);
+        !sent.is_full
     }
 
     /// Waits until a datagram can be received, at most for `timeout`.

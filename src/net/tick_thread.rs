@@ -34,7 +34,7 @@ const SLEEP_FROM: Duration = Duration::from_micros(200);
 /// How long the thread may sleep without looking whether it should stop.
 const LOOK_UP_EVERY: Duration = Duration::from_millis(100);
 
-/// How often the thread looks whether the queue fills up, where another receives.
+/// How often the thread looks whether the queue fills up, where another receives and somebody plays.
 const CATCH_UP_EVERY: Duration = Duration::from_millis(10);
 
 /// Most datagrams taken in between two batches of sends: four for each one sent, so that a flood cannot make a tick
@@ -163,7 +163,8 @@ impl TickThread {
     /// Waits for at most `left`, and shorter where datagrams come in.
     fn doze(&mut self, received: usize, left: Duration) {
         if self.worker.is_some() {
-            sleep(left.min(CATCH_UP_EVERY));
+            let is_idle = self.server.gate().peers() == 0;
+            sleep(left.min(if is_idle { LOOK_UP_EVERY } else { CATCH_UP_EVERY }));
         } else if received > 0 {
             sleep(left.min(DRAIN_EVERY));
         } else if left > SLEEP_FROM {
@@ -218,12 +219,15 @@ impl TickThread {
         let config = self.server.config();
         let pace = Pace::new(began, config.tick_rate.period(), config.send_spread, self.status.report.peers);
         let (mut sent, mut paused) = (0, Duration::ZERO);
+        self.receiver.begin_sends();
         loop {
             paused += self.pause(&pace, sent);
             if !self.server.poll(&mut self.batch) {
                 return paused;
             }
-            self.receiver.send(&self.batch);
+            if !self.receiver.send(&self.batch) {
+                self.server.on_full();
+            }
             sent += self.batch.len();
             self.drain(DRAIN_BETWEEN_SENDS_MAX);
         }

@@ -14,7 +14,7 @@ use crate::gate::Gate;
 use crate::machine::{make_sleeps_precise, sleep};
 
 /// How long the worker may wait without looking whether it should stop.
-const LOOK_UP_EVERY: Duration = Duration::from_millis(20);
+const LOOK_UP_EVERY: Duration = Duration::from_millis(100);
 
 /// The worker of a server. It has ended, and let go of the socket, when this is dropped.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Worker {
         self.counters.read()
     }
 
-    /// Ends it, within 20 ms and a drain; what has gone through it in all.
+    /// Ends it, within 100 ms and a drain; what has gone through it in all.
     pub(super) fn end(mut self) -> Traffic {
         self.join();
         self.traffic()
@@ -69,6 +69,7 @@ impl Drop for Worker {
 fn work(mut receiver: Receiver, counters: &Counters, stop: &AtomicBool) {
     make_sleeps_precise();
     while !stop.load(Ordering::Acquire) {
+        receiver.begin_sends();
         match receiver.drain(DRAIN_MAX) {
             Ok(0) => receiver.wait(LOOK_UP_EVERY),
             Ok(_) | Err(_) => {

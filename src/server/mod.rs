@@ -11,6 +11,7 @@ mod memory;
 mod moves;
 mod peers;
 mod post;
+mod round;
 mod rules;
 mod work;
 
@@ -35,6 +36,7 @@ use crate::world::World;
 use ended::Ended;
 use memory::Memory;
 use peers::{Peer, Peers, Snapshots};
+use round::Round;
 use rules::Rules;
 
 /// How long ids that have gone are named in plain snapshots.
@@ -100,7 +102,8 @@ pub struct Report {
 ///
 /// - Datagrams in, at any time and from any thread: [`Gate::receive`] of [`Server::gate`].
 /// - Once a tick: [`Server::tick`], then [`Server::poll`] until it says that nothing is left, sending each
-///   batch. Datagrams that come in meanwhile belong to the next tick.
+///   batch. Datagrams that come in meanwhile belong to the next tick. Where a batch could not be sent:
+///   [`Server::on_full`].
 /// - Where the game starts work: after a tick [`Server::take_work`], and [`Server::finish`] before one.
 /// - To tell the game something: [`Server::order`].
 /// - To stop: [`Server::close`], then [`Server::poll`] as after a tick, then [`Server::wind_up`].
@@ -137,8 +140,8 @@ pub struct Server {
     office: Office,
     /// Those of the snapshot that is being made.
     extras: Vec<u8>,
-    /// The place of the next peer that gets its snapshot of this tick.
-    next_place: usize,
+    /// Whose turn it is to get the snapshot of this tick.
+    round: Round,
     silent: Vec<PeerKey>,
     now: Instant,
     report: Report,
@@ -191,7 +194,7 @@ impl Server {
             ended: Ended::new(secret),
             office: Office::new(config.datagram_bytes),
             extras: Vec::new(),
-            next_place: 0,
+            round: Round::default(),
             silent: Vec::new(),
             now,
             report: Report::default(),
@@ -224,7 +227,7 @@ impl Server {
         if self.peers.has_any(Encoding::Compact) {
             self.compact.begin(tick, &self.world);
         }
-        self.next_place = 0;
+        self.round.begin(self.peers.end());
         self.report.peers = self.peers.len();
         self.count_work();
         self.report.entities = self.world.entity_count();
@@ -247,12 +250,20 @@ impl Server {
         self.hand_out_answers(batch);
         // Asked for once, not for each peer.
         let age = self.gate.age(self.now);
-        while !batch.is_full() && self.next_place < self.peers.end() {
-            self.snapshot_for(self.next_place, age, batch);
-            self.next_place += 1;
+        self.round.begin_batch();
+        while !batch.is_full()
+            && let Some(place) = self.round.next()
+        {
+            self.snapshot_for(place, age, batch);
         }
         self.report.totals.bytes_out += batch.bytes() as u64;
         !batch.is_empty()
+    }
+
+    /// Not all of the last batch could be sent, for want of room: the next tick begins with its peers, so that it is not always
+    /// the same ones who go without.
+    pub fn on_full(&mut self) {
+        self.round.on_full();
     }
 
     /// The work of the last tick took so long, with the sends of all that [`Server::poll`] has handed out. Where it takes
@@ -266,7 +277,7 @@ impl Server {
     pub fn close(&mut self, reason: ClosedReason) {
         self.closing = true;
         self.drain();
-        self.next_place = self.peers.end();
+        self.round.end();
         for place in 0..self.peers.end() {
             if let Some(peer) = self.peers.at(place) {
                 say_closed(&mut self.outbox, peer, reason);

@@ -1,12 +1,13 @@
 //! Moves in, snapshots out: order, limits, and everyone told about everyone.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use tickcast::client::Phase;
 use tickcast::config::{Config, TickRate};
 use tickcast::gate::{DropReason, PeerAddr};
 use tickcast::server::Batch;
-use tickcast::wire::{Bounds, Hello, Leave, Move, PLAYER_BYTES, Player, Position, SnapshotHeader};
+use tickcast::wire::{Bounds, Hello, Leave, Move, PLAYER_BYTES, Player, Position, SnapshotHeader, Tick};
 
 use crate::draw::Draw;
 use crate::pair::{Net, at, hello, small, step};
@@ -395,4 +396,28 @@ fn walk(net: &mut Net, round: i32) {
         net.move_to(seat, (place & 0x3fff) as i32, (place >> 32 & 0x3fff) as i32);
     }
     net.step();
+}
+
+#[test]
+fn where_the_system_has_no_room_for_all_everyone_goes_without_in_turn() {
+    const CLIENTS: u32 = 200;
+    let mut net = Net::new(Config::default());
+    (0..CLIENTS).for_each(|client_id| _ = net.join(client_id));
+    let (mut batch, mut had) = (Batch::new(net.server.config().datagram_bytes), HashMap::new());
+    for _ in 0..100 {
+        let (mut room, mut told) = (CLIENTS as usize / 2, 0);
+        net.now += net.period();
+        net.server.tick(net.now, Tick(net.tick_now() + 1));
+        while net.server.poll(&mut batch) {
+            batch.iter().take(room).for_each(|(to, _)| *had.entry(to).or_insert(0) += 1);
+            told += batch.len();
+            if room < batch.len() {
+                net.server.on_full();
+            }
+            room = room.saturating_sub(batch.len());
+        }
+        assert_eq!(told, CLIENTS as usize, "each is told once, whatever comes of it");
+    }
+    let least = had.values().min();
+    assert!(had.len() == CLIENTS as usize && least > Some(&30), "{} of them, {least:?} of 50", had.len());
 }

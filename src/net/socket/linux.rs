@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
+use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrIn, SockaddrIn6,
     SockaddrLike, recvmmsg, sendmmsg, setsockopt, sockopt,
@@ -15,16 +15,19 @@ use nix::sys::socket::{
 use nix::sys::time::TimeSpec;
 
 use super::{Bound, RECEIVE_BYTES, RECEIVE_MAX, Received, Sent};
+use crate::machine::now;
 use crate::server::Batch;
 
-/// How long a send may wait for room in the send buffer, in milliseconds, before datagrams are given up.
-const SEND_WAIT_MS: u8 = 1;
+/// How long sends may wait for room in the send buffer, all together, from one [`Socket::begin_sends`] to the next.
+const SEND_WAIT_MAX: Duration = Duration::from_millis(1);
 
-/// A UDP socket that never blocks, but for [`Socket::wait`] and, for [`SEND_WAIT_MS`], a full send buffer.
+/// A UDP socket that never blocks, but for [`Socket::wait`] and, for [`SEND_WAIT_MAX`], a full send buffer.
 #[derive(Debug)]
 pub(in crate::net) struct Socket {
     udp: UdpSocket,
     io: Io,
+    /// What is left of [`SEND_WAIT_MAX`].
+    patience: Duration,
 }
 
 #[derive(Debug)]
@@ -40,7 +43,12 @@ impl Socket {
             SocketAddr::V4(_) => Io::V4(Buffers::new(wildcard)),
             SocketAddr::V6(_) => Io::V6(Buffers::new(wildcard)),
         };
-        Self { udp: bound.udp, io }
+        Self { udp: bound.udp, io, patience: SEND_WAIT_MAX }
+    }
+
+    /// From here on sends may wait for room again. Once a tick, however many batches it has.
+    pub(in crate::net) fn begin_sends(&mut self) {
+        self.patience = SEND_WAIT_MAX;
     }
 
     /// Shows up to [`RECEIVE_MAX`] datagrams that have come in, and says how many.
@@ -58,8 +66,8 @@ impl Socket {
     /// Sends every datagram of the batch, or counts it as failed.
     pub(in crate::net) fn send(&mut self, batch: &Batch) -> Sent {
         match &mut self.io {
-            Io::V4(buffers) => buffers.send(&self.udp, batch),
-            Io::V6(buffers) => buffers.send(&self.udp, batch),
+            Io::V4(buffers) => buffers.send(&self.udp, batch, &mut self.patience),
+            Io::V6(buffers) => buffers.send(&self.udp, batch, &mut self.patience),
         }
     }
 
@@ -183,12 +191,12 @@ impl<S: Family> Buffers<S> {
         Ok(count)
     }
 
-    fn send(&mut self, udp: &UdpSocket, batch: &Batch) -> Sent {
+    fn send(&mut self, udp: &UdpSocket, batch: &Batch, patience: &mut Duration) -> Sent {
         let mut result = Sent::default();
         let mut group = Group::new();
         for (to, bytes) in batch.iter() {
             if group.length == RECEIVE_MAX || (group.length > 0 && group.local != to.local()) {
-                self.send_group(udp, &group, &mut result);
+                result += self.send_group(udp, &group, patience);
                 group.length = 0;
             }
             match S::destination(to.remote()) {
@@ -196,31 +204,17 @@ impl<S: Family> Buffers<S> {
                 None => result.failed += 1,
             }
         }
-        self.send_group(udp, &group, &mut result);
+        result += self.send_group(udp, &group, patience);
         result
     }
 
-    /// Goes on behind a datagram that cannot be sent: its peer's error is no other's.
-    fn send_group(&mut self, udp: &UdpSocket, group: &Group<'_, S>, result: &mut Sent) {
-        let mut next = 0;
-        let mut has_waited = false;
-        while next < group.length {
-            match self.send_from(udp, group, next) {
-                Ok(sent) => {
-                    next += sent;
-                    result.sent += sent;
-                }
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN | Errno::ENOBUFS) if !has_waited => {
-                    has_waited = true;
-                    wait_for_room(udp);
-                }
-                Err(_) => {
-                    next += 1;
-                    result.failed += 1;
-                }
-            }
-        }
+    fn send_group(&mut self, udp: &UdpSocket, group: &Group<'_, S>, patience: &mut Duration) -> Sent {
+        send_all(
+            group.length,
+            |next| self.send_from(udp, group, next),
+            patience,
+            |most| wait_for_room(udp, most),
+        )
     }
 
     /// Sends what the kernel takes of the group from its datagram number `next` on; at least one, or an error.
@@ -267,7 +261,116 @@ fn reached_at<S>(message: &RecvMsg<'_, '_, S>) -> Option<IpAddr> {
     })
 }
 
-fn wait_for_room(udp: &UdpSocket) {
+/// Sends datagrams by number, with `send` from one of them on, and says what came of all: behind one that cannot be sent it
+/// goes on, for its peer's error is no other's. Where there is no room it waits, with `wait`, which is told for how long at
+/// most and says for how long it did, as long as there is `patience`; then all that are left are given up.
+fn send_all(
+    length: usize,
+    mut send: impl FnMut(usize) -> nix::Result<usize>,
+    patience: &mut Duration,
+    mut wait: impl FnMut(Duration) -> Duration,
+) -> Sent {
+    let mut result = Sent::default();
+    let mut next = 0;
+    while next < length {
+        match send(next) {
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN | Errno::ENOBUFS) if patience.is_zero() => {
+                result.failed += length - next;
+                result.is_full = true;
+                break;
+            }
+            Err(Errno::EAGAIN | Errno::ENOBUFS) => {
+                // However short a clock says that it was.
+                let waited = wait(*patience).max(Duration::from_micros(1));
+                *patience = patience.saturating_sub(waited);
+            }
+            Ok(0) | Err(_) => {
+                next += 1;
+                result.failed += 1;
+            }
+            Ok(sent) => {
+                next += sent;
+                result.sent += sent;
+            }
+        }
+    }
+    result
+}
+
+/// Until the send buffer has room, at most so long; how long that was.
+fn wait_for_room(udp: &UdpSocket, most: Duration) -> Duration {
+    let began = now();
     let mut fds = [PollFd::new(udp.as_fd(), PollFlags::POLLOUT)];
-    let _full_still = poll(&mut fds, PollTimeout::from(SEND_WAIT_MS));
+    let _full_still = ppoll(&mut fds, Some(TimeSpec::from_duration(most)), None);
+    now() - began
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// What a kernel says to one send after the other, and what came of ten datagrams; how often was waited.
+    fn told(answers: &[nix::Result<usize>], patience: &mut Duration) -> (Sent, u32) {
+        let (mut answers, mut waits) = (answers.iter(), 0);
+        let send = |_| *answers.next().expect("it is asked no more often");
+        let wait = |most: Duration| {
+            waits += 1;
+            most.min(MS / 2)
+        };
+        let sent = send_all(10, send, patience, wait);
+        assert_eq!(answers.next(), None, "it is asked as often");
+        assert_eq!(sent.sent + sent.failed, 10, "everything is counted");
+        (sent, waits)
+    }
+
+    #[test]
+    fn short_counts_and_interruptions_are_gone_on_from() {
+        let answers = [Ok(3), Err(Errno::EINTR), Ok(1), Ok(6)];
+        let (sent, waits) = told(&answers, &mut MS.clone());
+        assert_eq!((sent, waits), (Sent { sent: 10, failed: 0, is_full: false }, 0));
+    }
+
+    #[test]
+    fn an_error_costs_one_datagram_wherever_it_is() {
+        let unreachable = Err(Errno::EHOSTUNREACH);
+        let (sent, _) = told(&[unreachable, Ok(4), unreachable, Ok(3), unreachable], &mut MS.clone());
+        assert_eq!(sent, Sent { sent: 7, failed: 3, is_full: false });
+        let (sent, _) = told(&[Ok(0), Ok(9)], &mut MS.clone());
+        assert_eq!(sent, Sent { sent: 9, failed: 1, is_full: false }, "and no kernel is asked for ever");
+    }
+
+    #[test]
+    fn room_is_waited_for_and_what_gets_none_in_time_is_given_up() {
+        for full in [Errno::EAGAIN, Errno::ENOBUFS] {
+            let mut patience = MS;
+            let (sent, waits) = told(&[Ok(2), Err(full), Ok(8)], &mut patience);
+            assert_eq!((sent, waits), (Sent { sent: 10, failed: 0, is_full: false }, 1));
+            // Half is left for what comes next, and then nothing.
+            let (sent, waits) = told(&[Err(full), Ok(1), Err(full)], &mut patience);
+            assert_eq!((sent, waits), (Sent { sent: 1, failed: 9, is_full: true }, 1));
+            assert_eq!(patience, Duration::ZERO);
+            let (sent, waits) = told(&[Err(full)], &mut patience);
+            assert_eq!((sent, waits), (Sent { sent: 0, failed: 10, is_full: true }, 0));
+        }
+    }
+
+    #[test]
+    fn no_clock_makes_it_wait_for_ever() {
+        let mut asked = 0;
+        let send = |_| {
+            asked += 1;
+            Err(Errno::ENOBUFS)
+        };
+        let sent = send_all(10, send, &mut MS.clone(), |_| Duration::ZERO);
+        assert_eq!((sent.failed, asked), (10, 1_001));
+    }
+
+    #[test]
+    fn waiting_for_room_ends_when_there_is_some() {
+        let udp = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        assert!(wait_for_room(&udp, Duration::from_secs(60)) < Duration::from_secs(30));
+    }
 }
