@@ -1,21 +1,19 @@
 //! Does it hold on any network?
 //!
 //! The whole server and its clients in memory, on networks, a clock and troubles that are all drawn from one seed: what
-//! happened once happens again. What must be true at every moment is checked at every moment.
+//! happened once happens again. What must be true at every moment is checked at every moment. What is played is a
+//! [`Scenario`]: one of your own, or the one that comes along, in which clients wander about.
 
-mod errands;
-mod ledger;
 mod play;
-mod scene;
-mod shelf;
-mod talk;
-mod works;
+mod scenario;
+mod wander;
 
 use std::time::Instant;
 
 use serde::Serialize;
 
-pub use play::CLIENTS_MAX;
+pub use play::{CLIENTS_MAX, FIRST_ID};
+pub use scenario::{Actor, Scenario, ServerStart};
 
 use crate::path::Passed;
 
@@ -45,9 +43,9 @@ pub struct SimReport {
     pub seeds: u64,
     /// Those in which everything was sealed.
     pub sealed: u64,
-    /// Those in which clients and game talked, and moves were corrected.
+    /// Those in which clients that wander about talked with their game, and moves were corrected.
     pub talkative: u64,
-    /// Messages that arrived.
+    /// Messages that arrived there.
     pub messages: u64,
     /// What became of the datagrams; those in clear with a wrong bit arrive at nobody.
     #[serde(flatten)]
@@ -92,19 +90,36 @@ pub struct Broken {
     pub what: String,
 }
 
-/// Plays one seed, twice: the second time nothing may be different. `origin` is where its time begins; nothing depends on
-/// it.
+/// Plays one seed, twice, with clients that wander about: the second time nothing may be different. `origin` is where its time
+/// begins; nothing depends on it.
 ///
 /// # Errors
 /// The first thing that should have been true and was not.
 pub fn check(config: &SimConfig, seed: u64, origin: Instant) -> Result<SimReport, Broken> {
-    let once = play::Play::new(config, seed, origin).run()?;
-    let again = play::Play::new(config, seed, origin).run()?;
+    let (mut report, wandered) = check_scenario(config, seed, origin, || wander::Wander::new(config, seed))?;
+    report.talkative = wandered.talkative.into();
+    report.messages = wandered.messages;
+    report.checked += wandered.checked;
+    Ok(report)
+}
+
+/// The same with a scenario of one's own, which `begin` makes anew for each of the two plays; gives what has happened there, too.
+///
+/// # Errors
+/// The first thing that should have been true and was not.
+pub fn check_scenario<S: Scenario>(
+    config: &SimConfig,
+    seed: u64,
+    origin: Instant,
+    mut begin: impl FnMut() -> S,
+) -> Result<(SimReport, S::Played), Broken> {
+    let once = play::Play::new(config, seed, origin, begin()).run()?;
+    let again = play::Play::new(config, seed, origin, begin()).run()?;
     if once != again {
         let what = format!("the same seed has played differently: {once:?}, then {again:?}");
         return Err(Broken { seed, tick: once.report.ticks, what });
     }
-    Ok(once.report)
+    Ok((once.report, once.played))
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use rand::RngExt as _;
 use rand::rngs::Xoshiro256PlusPlus;
 
-use super::SimConfig;
 use crate::path::Impairment;
+use crate::sim::SimConfig;
 
 /// Something that goes wrong.
 #[derive(Clone, Copy, Debug)]
