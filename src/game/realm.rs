@@ -154,6 +154,12 @@ impl<'a> Realm<'a> {
         self.office.send(slot.index(), delivery, message)
     }
 
+    /// How many messages wait for a player, to be sent or to be acknowledged: where none does, there is room for
+    /// [`crate::mail::WAITING_MAX`].
+    pub fn waiting_messages(&self, client_id: u32) -> usize {
+        self.world.slot_of(client_id).map_or(0, |slot| self.office.waiting(slot.index()))
+    }
+
     /// Every entity.
     pub fn entities(&self) -> impl Iterator<Item = Entity> {
         self.world.standing().filter_map(|(_, player)| entity(player))

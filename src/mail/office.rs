@@ -124,6 +124,14 @@ impl Office {
         }
     }
 
+    /// How many messages wait for the player, to be sent or to be acknowledged.
+    pub fn waiting(&self, row: usize) -> usize {
+        match self.rows.get(row) {
+            Some(Row::Open(mailbox)) => mailbox.outgoing.waiting(),
+            Some(Row::Nobody | Row::Reader) | None => 0,
+        }
+    }
+
     /// Whether the player has said something, or was said something. Else [`Office::write_extras`] has no message to write.
     pub fn has_mailbox(&self, row: usize) -> bool {
         matches!(self.rows.get(row), Some(Row::Open(_)))
