@@ -2,7 +2,7 @@
 //!
 //! They stand on the standard game, which knows walls and levels, thinks for its enemies, and keeps names and distances where
 //! there is a store or a service. All that is said is a reliable message, so that it arrives once and in order, or not at all; whom nothing more can be told for now
-//! is told anew, as soon as there is room, all that is so.
+//! is told anew, as soon as nothing waits for it, all that is so.
 
 pub(crate) mod fight;
 pub(crate) mod items;
@@ -15,14 +15,14 @@ use std::path::PathBuf;
 
 use tickcast::Config;
 use tickcast::game::{Admission, Departure, Game, Joining, Realm, Standard, Step, Verdict};
-use tickcast::mail::Delivery;
+use tickcast::mail::{Delivery, WAITING_MAX};
 use tickcast::profiles::Profile;
 use tickcast::wire::{Position, Tick};
 use tickcast::work::Done;
 
 use fight::{Blow, Fights};
 use leaders::Leaders;
-use trade::{Ended, No, Offer, Trades};
+use trade::{Ended, No, OFFERS_MAX, Offer, Trades};
 use words::{News, Wish};
 
 /// The kind of the monsters: the enemies of the standard game.
@@ -33,6 +33,8 @@ const REACH: u64 = 24;
 const OFFER_S: f64 = 15.0;
 /// So often the leaderboard is told.
 const LEADERS_S: f64 = 2.0;
+/// All that is so finds room where nothing waits: health and pocket, the map, the offers made and those got.
+const _: () = assert!(2 + 2 * OFFERS_MAX <= WAITING_MAX);
 /// Between two things that somebody says, and between two wishes to trade, there is so much time.
 const SAY_S: f64 = 0.5;
 const WISH_S: f64 = 0.1;
@@ -338,15 +340,22 @@ impl Pythonville {
         Some(News::Map(name.to_owned()))
     }
 
-    /// All that is so, to those who are behind; whom there is no room for stays behind.
+    /// All that is so, to those who are behind, as soon as nothing else waits for them. It is told whole or not at all: whoever
+    /// has room for half of it would be told half of it again and again, and never come to the end.
     fn tell_anew(&mut self, realm: &mut Realm<'_>) {
         for (player, missed) in std::mem::take(&mut self.behind) {
+            if realm.waiting_messages(player) > 0 {
+                self.behind.insert(player, missed);
+                continue;
+            }
             let (health, pocket) = (self.fights(realm).health(player), self.trades.pocket(player));
             let mut tell = |news: &News| realm.send(player, Delivery::Reliable, &news.bytes()).is_ok();
             let has_begun = tell(&News::Anew { health, pocket, missed });
             let offers = self.trades.offers().iter().filter(|offer| offer.is_of(player)).map(offered);
-            if !has_begun || !self.map_news().into_iter().chain(offers).all(|news| tell(&news)) {
-                self.behind.insert(player, if has_begun { 0 } else { missed });
+            match has_begun {
+                true => self.map_news().into_iter().chain(offers).for_each(|news| _ = tell(&news)),
+                // Nobody is there who reads.
+                false => _ = self.behind.insert(player, missed),
             }
         }
     }
