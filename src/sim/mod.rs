@@ -26,7 +26,7 @@ pub struct SimConfig {
     pub ticks: u64,
     /// The share of datagrams that every path loses: 0 to 1. `None`: drawn for each client, up to 0.4.
     pub loss: Option<f64>,
-    /// Makes a move that no client has sent, which must be noticed.
+    /// Makes a move that no client has sent, which a scenario that knows where its players went must notice.
     pub sabotage: bool,
 }
 
