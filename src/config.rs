@@ -21,7 +21,8 @@ pub const PROOF_LIFETIME: Duration = Duration::from_secs(10);
 /// What is in a snapshot must fit: a header, the peer's own player, and some more.
 const DATAGRAM_BYTES_MIN: usize = 256;
 /// How many players are remembered who do not play: some 70 MB in memory and in the store, read within a few seconds at
-/// the start. Beyond, those seen longest ago are forgotten.
+/// the start. Beyond, those seen longest ago are forgotten; a sixteenth of the places is for those who have stayed less
+/// than a minute, who push out one another and nobody else.
 pub const REMEMBERED_MAX: usize = 1_000_000;
 /// How many entities of the server's own stand in the world at the most, so that together with the peers of a view they
 /// are fewer than there may be clusters.

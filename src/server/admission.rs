@@ -148,7 +148,8 @@ impl Server {
             say_closed(&mut self.outbox, before, ClosedReason::Replaced);
         }
         let player = self.world.admit(join.client_id);
-        let remembered = self.memory.as_mut().and_then(|memory| memory.recall(join.client_id));
+        let memory = self.memory.as_mut().filter(|_| before.is_none());
+        let remembered = memory.and_then(|memory| memory.on_come(self.now, player, join.client_id));
         let is_place = |(at, _): &(Position, u32)| self.world.bounds().contains(*at);
         let placed = placed.filter(is_place).or(remembered.map(|before| (before.at, before.state)));
         if let Some((at, state)) = placed {

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use crate::away::Away;
+use crate::away::{Away, RESIDENT_AFTER};
 use crate::profiles::Profile;
 use crate::secret::Secret;
 use crate::wire::Player;
@@ -53,11 +53,13 @@ impl Changes {
 
 /// Players who do not play, and marks on those who do.
 ///
-/// [`Memory::mark`] with every change, [`Memory::on_gone`] before a player goes, [`Memory::recall`] when one comes;
+/// [`Memory::on_come`] when a player comes, [`Memory::mark`] with every change, [`Memory::on_gone`] before one goes;
 /// [`Memory::take`] from time to time.
 #[derive(Debug)]
 pub(super) struct Memory {
     away: Away<Player>,
+    /// By slot of the world: since when its player is, or will be, a resident.
+    residents_from: Vec<Instant>,
     /// A bit for each slot of the world whose player has changed.
     marks: Vec<u64>,
     /// The word with which the next telling begins.
@@ -70,13 +72,20 @@ impl Memory {
     /// For at most `limit` players who do not play.
     pub(super) fn new(limit: usize, secret: &Secret) -> Self {
         let away = Away::new(limit, secret.hash_state());
-        Self { away, marks: Vec::new(), next_word: 0, forgotten: Vec::new(), since: None }
+        Self {
+            away,
+            residents_from: Vec::new(),
+            marks: Vec::new(),
+            next_word: 0,
+            forgotten: Vec::new(),
+            since: None,
+        }
     }
 
     /// Remembers players without telling of them: those seen longest ago come first, and are forgotten first.
     pub(super) fn fill(&mut self, players: impl IntoIterator<Item = Player>) {
         for player in players {
-            self.away.keep(player);
+            self.away.keep(player, true);
         }
         while self.away.next_changed().is_some() {}
     }
@@ -103,7 +112,8 @@ impl Memory {
         }
         let Some(player) = player else { return };
         self.since.get_or_insert(now);
-        if let Some(forgotten) = self.away.keep(player)
+        let is_resident = self.residents_from.get(slot.index()).is_none_or(|from| *from <= now);
+        if let Some(forgotten) = self.away.keep(player, is_resident)
             && self.forgotten.len() < FORGOTTEN_MAX
         {
             self.forgotten.push(forgotten);
@@ -115,9 +125,15 @@ impl Memory {
         self.away.find(client_id)
     }
 
-    /// Where a player stood, who is about to play again.
-    pub(super) fn recall(&mut self, client_id: u32) -> Option<Player> {
-        self.away.recall(client_id)
+    /// A player is about to play at `slot`; where it stood, if it is remembered.
+    pub(super) fn on_come(&mut self, now: Instant, slot: PlayerSlot, client_id: u32) -> Option<Player> {
+        let remembered = self.away.recall(client_id);
+        let is_resident = remembered.is_some_and(|(_, is_resident)| is_resident);
+        if slot.index() >= self.residents_from.len() {
+            self.residents_from.resize(slot.index() + 1, now);
+        }
+        self.residents_from[slot.index()] = if is_resident { now } else { now + RESIDENT_AFTER };
+        remembered.map(|(player, _)| player)
     }
 
     /// Since when there is something to take.
@@ -162,6 +178,8 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::wire::{Bounds, Position};
 
@@ -200,7 +218,7 @@ mod tests {
     #[test]
     fn one_who_goes_is_told_of_once_and_its_place_no_more() {
         let (mut world, now) = (world_of(2), now());
-        let mut memory = Memory::new(1, &Secret::from_seed(2));
+        let mut memory = Memory::new(2, &Secret::from_seed(2));
         let mut changes = Changes::default();
         for slot in [PlayerSlot(0), PlayerSlot(1)] {
             memory.mark(now, slot);
@@ -209,10 +227,34 @@ mod tests {
         }
         memory.take(&world, &mut changes);
         let told: Vec<u32> = changes.players.iter().map(|player| player.client_id).collect();
-        assert_eq!((changes.forgotten.clone(), told), (vec![0], vec![1]), "there is room for one");
+        assert_eq!((changes.forgotten.clone(), told), (vec![0], vec![1]), "there is room for one resident");
         changes.clear();
         memory.take(&world, &mut changes);
         assert!(changes.is_empty() && changes.since.is_none());
-        assert_eq!((memory.recall(0), memory.recall(1).map(|player| player.at.x)), (None, Some(1)));
+        assert_eq!((memory.find(0), memory.find(1).map(|player| player.at.x)), (None, Some(1)));
+    }
+
+    #[test]
+    fn whoever_looks_in_for_a_moment_is_a_visitor_unless_it_was_a_resident_before() {
+        let (mut world, start) = (world_of(1), now());
+        let mut memory = Memory::new(2, &Secret::from_seed(2));
+        // A player comes by that name and goes again, so long after.
+        let mut play = |memory: &mut Memory, client_id, stays| {
+            let slot = world.admit(client_id);
+            world.place(slot, Position { x: 1, y: 0 }, 0).expect("everywhere is a place");
+            memory.on_come(start, slot, client_id);
+            memory.on_gone(start + stays, slot, world.player(slot));
+            world.remove(slot);
+        };
+        play(&mut memory, 7, RESIDENT_AFTER);
+        play(&mut memory, 7, Duration::ZERO);
+        for visitor in 10..20 {
+            play(&mut memory, visitor, RESIDENT_AFTER - Duration::from_nanos(1));
+        }
+        assert_eq!(memory.find(7).map(|player| player.client_id), Some(7));
+        assert_eq!((memory.find(18), memory.find(19).is_some()), (None, true), "one visitor has room");
+        assert_eq!(memory.forgotten, Vec::from_iter(10..19));
+        play(&mut memory, 19, RESIDENT_AFTER);
+        assert_eq!(memory.find(7), None, "one resident has, too");
     }
 }

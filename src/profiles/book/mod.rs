@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Entry, Leaderboard, Name, Profile, Score, Totals};
-use crate::away::{Away, Known};
+use crate::away::{Away, Known, RESIDENT_AFTER};
 use crate::secret::HashState;
 use crate::wire::Position;
 
@@ -103,7 +103,8 @@ pub struct Book {
 }
 
 impl Book {
-    /// An empty one, which knows up to `limit` players who do not play; beyond, those who left longest ago are forgotten.
+    /// An empty one, which knows up to `limit` players who do not play, a sixteenth of them such as have played less than a
+    /// minute in all; beyond, those who left longest ago are forgotten, of those and of the others.
     pub fn new(limit: usize, hash: HashState) -> Self {
         Self {
             playing: BTreeMap::new(),
@@ -127,7 +128,7 @@ impl Book {
     pub fn fill(&mut self, profiles: impl IntoIterator<Item = Profile>) {
         for profile in profiles {
             self.board.note(entry(&profile));
-            self.away.keep(profile);
+            self.away.keep(profile, is_resident(&profile));
         }
         while self.away.next_changed().is_some() {}
     }
@@ -137,7 +138,8 @@ impl Book {
         if self.playing.contains_key(&client_id) {
             return;
         }
-        let before = self.away.recall(client_id).unwrap_or(Profile { client_id, ..Profile::default() });
+        let remembered = self.away.recall(client_id).map(|(profile, _)| profile);
+        let before = remembered.unwrap_or(Profile { client_id, ..Profile::default() });
         let scored = before.totals;
         let row = Row { before, joined: now, is_playing: true, scored, ..Row::default() };
         let place = match self.vacant.pop() {
@@ -202,7 +204,7 @@ impl Book {
             return None;
         }
         self.board.note(entry(&profile));
-        if let Some(forgotten) = self.away.keep(profile) {
+        if let Some(forgotten) = self.away.keep(profile, is_resident(&profile)) {
             self.forgotten_count += 1;
             if self.forgotten.len() < FORGOTTEN_MAX {
                 self.forgotten.push(forgotten);
@@ -314,6 +316,10 @@ impl Book {
         self.places[place] = row;
         Some(row)
     }
+}
+
+fn is_resident(profile: &Profile) -> bool {
+    u128::from(profile.totals.played_ms) >= RESIDENT_AFTER.as_millis()
 }
 
 fn entry(profile: &Profile) -> Entry {

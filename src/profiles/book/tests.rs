@@ -59,7 +59,7 @@ fn each_who_has_changed_is_taken_once() {
 fn more_than_there_is_room_for_is_taken_the_next_time() {
     let mut book = book(1_000);
     (0..500).for_each(|id| join(&mut book, id, SECOND));
-    (400..500).for_each(|id| _ = book.leave(id, SECOND));
+    (400..500).for_each(|id| _ = book.leave(id, 90 * SECOND));
     let (mut all, mut times) = (Vec::new(), 0);
     loop {
         let mut some = Vec::new();
@@ -129,12 +129,17 @@ fn who_does_nothing_and_is_called_nothing_leaves_no_trace() {
 
 #[test]
 fn who_is_forgotten_is_counted_and_told_of() {
-    let mut book = book(2);
+    let mut book = book(3);
     (0..3).for_each(|id| join(&mut book, id, SECOND));
-    (0..3).for_each(|id| _ = book.leave(id, SECOND));
+    (0..3).for_each(|id| _ = book.leave(id, 90 * SECOND));
     let mut forgotten = Vec::new();
     book.take_forgotten(&mut forgotten);
     assert_eq!((forgotten, book.forgotten(), book.profile(0, SECOND)), (vec![0], 1, None));
+    // Whoever looks in has a place of its own.
+    (10..20).for_each(|id| join(&mut book, id, SECOND));
+    (10..20).for_each(|id| _ = book.leave(id, 2 * SECOND));
+    let known = |id| book.profile(id, SECOND).is_some();
+    assert_eq!([1, 2, 18, 19].map(known), [true, true, false, true]);
 }
 
 #[test]

@@ -1,26 +1,12 @@
-//! Who does not play, and what is known of them?
-//!
-//! Players found by client id, and in the order in which they went: where they stood, or what they have done.
+//! Players found by client id, and in the order in which they went.
 //!
 //! A table of a fixed size with lists through its rows: nothing in it ever grows or is hashed anew at once, which with a
 //! million players would take as long as some ticks. What is not used of it takes no memory of the machine's.
 
 use std::hash::BuildHasher as _;
 
+use super::Known;
 use crate::secret::HashState;
-use crate::wire::Player;
-
-/// What is known of a player.
-pub(crate) trait Known: Copy + Default {
-    /// Which player.
-    fn client_id(&self) -> u32;
-}
-
-impl Known for Player {
-    fn client_id(&self) -> u32 {
-        self.client_id
-    }
-}
 
 /// The row that is nobody's: the end of every list, and the two ends of the order.
 const NOBODY: u32 = 0;
@@ -36,7 +22,7 @@ struct Row<T> {
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Away<T> {
+pub(super) struct Table<T> {
     limit: usize,
     len: usize,
     hash: HashState,
@@ -48,8 +34,8 @@ pub(crate) struct Away<T> {
     changed: u32,
 }
 
-impl<T: Known> Away<T> {
-    pub(crate) fn new(limit: usize, hash: HashState) -> Self {
+impl<T: Known> Table<T> {
+    pub(super) fn new(limit: usize, hash: HashState) -> Self {
         let mut rows = Vec::with_capacity(limit + 1);
         rows.push(Row { known: T::default(), next: NOBODY, older: NOBODY, newer: NOBODY });
         let buckets = vec![NOBODY; limit.next_power_of_two()];
@@ -57,7 +43,7 @@ impl<T: Known> Away<T> {
     }
 
     /// Remembers what is known of a player. Gives who is forgotten for it.
-    pub(crate) fn keep(&mut self, known: T) -> Option<u32> {
+    pub(super) fn keep(&mut self, known: T) -> Option<u32> {
         self.recall(known.client_id());
         let oldest = self.rows[NOBODY as usize].newer;
         let is_full = self.len == self.limit;
@@ -91,7 +77,7 @@ impl<T: Known> Away<T> {
     }
 
     /// What is known of a player.
-    pub(crate) fn find(&self, client_id: u32) -> Option<T> {
+    pub(super) fn find(&self, client_id: u32) -> Option<T> {
         let mut place = self.buckets[self.bucket(client_id)];
         while place != NOBODY && self.rows[place as usize].known.client_id() != client_id {
             place = self.rows[place as usize].next;
@@ -100,7 +86,7 @@ impl<T: Known> Away<T> {
     }
 
     /// What is known of a player, who is then remembered no longer.
-    pub(crate) fn recall(&mut self, client_id: u32) -> Option<T> {
+    pub(super) fn recall(&mut self, client_id: u32) -> Option<T> {
         let bucket = self.bucket(client_id);
         let (mut before, mut place) = (NOBODY, self.buckets[bucket]);
         while place != NOBODY && self.rows[place as usize].known.client_id() != client_id {
@@ -126,7 +112,7 @@ impl<T: Known> Away<T> {
     }
 
     /// The next who was kept and not yet told of, those who went first before others.
-    pub(crate) fn next_changed(&mut self) -> Option<T> {
+    pub(super) fn next_changed(&mut self) -> Option<T> {
         let row = self.rows[self.changed as usize];
         let is_any = self.changed != NOBODY;
         self.changed = if is_any { row.newer } else { NOBODY };
@@ -144,7 +130,7 @@ mod tests {
 
     use super::*;
     use crate::secret::Secret;
-    use crate::wire::Position;
+    use crate::wire::{Player, Position};
 
     fn player(client_id: u32, x: i32) -> Player {
         Player { client_id, at: Position { x, y: 0 }, state: 0 }
@@ -178,7 +164,7 @@ mod tests {
     fn whatever_is_done_it_remembers_as_a_list_would() {
         for seed in 0..20 {
             let (draw, limit) = (Secret::from_seed(seed), 1 + seed as usize);
-            let (mut away, mut model) = (Away::new(limit, draw.hash_state()), Model::default());
+            let (mut away, mut model) = (Table::new(limit, draw.hash_state()), Model::default());
             for step in 0..2_000 {
                 let drawn = draw.number(step);
                 let id = (drawn >> 8) as u32 % 30;
