@@ -5,6 +5,9 @@
 //! `--sanitizer address` looks at the memory of what we depend on too, at less than half of the speed. `--seconds S` ends a
 //! target earlier.
 
+#[path = "beside/program.rs"]
+mod program;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -100,7 +103,7 @@ fn run() -> Result<bool, Failure> {
 
 /// Runs one target to its end.
 fn fuzz(plan: &Plan, target: &str) -> Result<Value, Failure> {
-    let commit = commit()?;
+    let commit = program::commit();
     let mut command = Command::new("cargo");
     command.current_dir(FUZZ).args(["+nightly", "fuzz", "run", "-O", "-s", &plan.sanitizer, target, "--"]);
     command.args([
@@ -143,10 +146,4 @@ fn statistic(log: &str, name: &str) -> Option<u64> {
 /// The number behind a word in the last line of progress that has one.
 fn last_number(log: &str, word: &str) -> Option<u64> {
     log.lines().rev().find_map(|line| line.split(word).nth(1)?.split(' ').next()?.parse().ok())
-}
-
-/// The commit, marked where files differ from it.
-fn commit() -> Result<String, Failure> {
-    let told = Command::new("git").args(["describe", "--always", "--abbrev=40", "--dirty"]).output()?;
-    Ok(String::from_utf8(told.stdout)?.trim().to_owned())
 }

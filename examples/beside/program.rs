@@ -31,9 +31,12 @@ pub(crate) fn keep(text: &str, out: Option<&String>) -> std::io::Result<()> {
     out.map_or(Ok(()), |file| std::fs::write(file, format!("{text}\n")))
 }
 
-/// The commit of the sources, where they stand under git.
+/// The commit of the sources, where they stand under git, marked where files differ from it.
 pub(crate) fn commit() -> Option<String> {
-    let told = Command::new("git").args(["rev-parse", "HEAD"]).output().ok()?;
+    let told = Command::new("git")
+        .args(["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"])
+        .output()
+        .ok()?;
     told.status.success().then(|| String::from_utf8_lossy(&told.stdout).trim().to_owned())
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use rand::TryRng as _;
+use tracing::warn;
 
 use super::CommandError;
 use super::values::Span;
@@ -101,7 +102,20 @@ fn random<const N: usize>() -> Result<[u8; N], CommandError> {
 /// The keys in a file.
 pub(super) fn read_keys(path: &Path) -> Result<TicketKeys, CommandError> {
     let read = || -> Result<TicketKeys, CommandError> { Ok(std::fs::read_to_string(path)?.parse()?) };
+    warn_if_others_can_read(path);
     read().map_err(|error| format!("--ticket-key {}: {error}", path.display()).into())
+}
+
+fn warn_if_others_can_read(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        if std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
+            warn!(file = %path.display(), "the file of ticket keys is no secret: others than its owner can read it");
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
 }
 
 /// The pass in a file.

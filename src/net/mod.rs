@@ -37,7 +37,7 @@ pub use orders::Orders;
 pub use statistics::{Statistics, StatisticsAnswer, StatisticsAsker};
 pub use status::{Spread, Status, Traffic};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, TicketConfig};
 use crate::game::{Game, Standard};
 use crate::gate::{Drops, Gate};
 use crate::machine::{self, PriorityError};
@@ -150,7 +150,8 @@ impl TickServer {
     /// As those of [`TickServer::start`].
     pub fn start_game(udp: UdpSocket, config: Config, game: Box<dyn Game>) -> Result<Self, ServeError> {
         let local_addr = udp.local_addr()?;
-        if config.open && !local_addr.ip().to_canonical().is_loopback() {
+        let is_loopback = local_addr.ip().to_canonical().is_loopback();
+        if config.open && !is_loopback {
             return Err(ConfigError::OpenOffLoopback { bind: local_addr.ip() }.into());
         }
         let started = machine::now();
@@ -177,8 +178,8 @@ impl TickServer {
         let stopped = Arc::clone(&stop);
         let config = server.config();
         let (priority, datagram_bytes) = (config.priority, config.datagram_bytes);
-        let (has_worker, has_tickets) = (config.receive_worker, config.tickets.is_some());
-        let worker = has_worker.then(|| Worker::start(&bound, &gate, datagram_bytes));
+        let risk = risk_to_others(config.tickets.as_ref()).filter(|_| !is_loopback);
+        let worker = config.receive_worker.then(|| Worker::start(&bound, &gate, datagram_bytes));
         let worker = worker.transpose().map_err(ServeError::Worker)?;
         let executor = Executor::start().map_err(ServeError::Work)?;
         let beside = Beside { worker, store, executor };
@@ -196,11 +197,8 @@ impl TickServer {
         })?;
         granted.recv().map_err(|_| ServeError::Ended)??;
         info!(addr = %local_addr, tick_rate_hz, "listening");
-        if !has_tickets && !local_addr.ip().to_canonical().is_loopback() {
-            warn!(
-                "without tickets anyone may play as any client id, and whoever is on the way can read and change all that \
-                 is said: see --ticket-key"
-            );
+        if let Some(risk) = risk {
+            warn!("{risk}");
         }
         Ok(Self { local_addr, gate, stop, requests, statistics, orders, observer, watched, ended })
     }
@@ -291,6 +289,21 @@ impl TicketKeyring {
 impl Drop for TickServer {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
+    }
+}
+
+/// What it means that others reach a server with these tickets, or none, if they must be told.
+fn risk_to_others(tickets: Option<&TicketConfig>) -> Option<&'static str> {
+    match tickets {
+        None => Some(
+            "without tickets anyone may play as any client id, and whoever is on the way can read and change all that is \
+             said: see --ticket-key",
+        ),
+        Some(tickets) if tickets.server == TicketConfig::SERVER => Some(
+            "a ticket for this server is good for every other with the same keys and no name of its own: see \
+             --ticket-server",
+        ),
+        Some(_) => None,
     }
 }
 

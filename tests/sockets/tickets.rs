@@ -1,6 +1,7 @@
 //! Keys and tickets on the command line, and a server that wants them.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -119,15 +120,26 @@ fn keys_and_passes_are_written_for_their_owner_alone_and_never_over_another() {
 }
 
 #[test]
-fn a_server_that_others_reach_says_what_it_means_to_have_no_tickets() {
+fn a_server_that_others_reach_says_what_its_tickets_do_not_keep_out() {
     let _beside = beside();
     let (_folder, one, _) = folder();
-    let warns = |args: &[&str]| {
-        let mut served = Served::start_as(&[&["serve", "--bind", "0.0.0.0:0"], args].concat(), &[]);
+    let serve = |args: &[&str]| Served::start_as(&[&["serve", "--bind", "0.0.0.0:0"], args].concat(), &[]);
+    let log = |args: &[&str]| {
+        let mut served = serve(args);
         served.signal("-INT");
         assert!(served.process.wait().expect("it ends").success());
-        served.rest_of_log().contains("anyone may play as any client id")
+        served.rest_of_log()
     };
-    assert!(warns(&[]));
-    assert!(!warns(&["--ticket-key", &one]));
+    let warnings = ["anyone may play as any client id", "is good for every other with the same keys"];
+    let warns = |args: &[&str]| {
+        let log = log(args);
+        warnings.map(|warning| log.contains(warning))
+    };
+    assert_eq!(warns(&[]), [true, false]);
+    assert_eq!(warns(&["--ticket-key", &one]), [false, true]);
+    assert_eq!(warns(&["--ticket-key", &one, "--ticket-server", "arena"]), [false, false]);
+    fs::set_permissions(&one, fs::Permissions::from_mode(0o640)).expect("it is its own");
+    let mut served = serve(&["--ticket-key", &one]);
+    served.signal("-HUP");
+    served.next_line("others than its owner can read it");
 }
