@@ -1,11 +1,15 @@
 //! A town on all the networks of the simulation: what its players wish for, and what must be true of what they are told.
 
 use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rand::{Rng, RngExt as _};
+use tickcast::Config;
 use tickcast::client::{Client, Event};
 use tickcast::game::Game;
+use tickcast::level::Level;
 use tickcast::mail::Delivery;
 use tickcast::server::Server;
 use tickcast::sim::{self, Actor, Broken, Scenario, ServerStart, SimConfig, SimReport};
@@ -18,6 +22,7 @@ use crate::town::{Heard, Town};
 use crate::watched::{Shared, Taken};
 
 const CLIENTS: usize = 8;
+const MONSTERS: usize = 6;
 const FIRST_ID: u32 = sim::FIRST_ID;
 
 /// What has happened.
@@ -26,6 +31,8 @@ pub(crate) struct Played {
     pub(crate) trades: u64,
     pub(crate) checked: u64,
     pub(crate) lines_heard: u64,
+    /// How often players were told of a bite, a death, or that they are better.
+    pub(crate) hurt: u64,
     /// News that could not be told, as those were told whom it concerned.
     pub(crate) missed: u64,
     /// What may not have been heard, as those were told who had said it.
@@ -51,6 +58,8 @@ struct Player {
     accepted: HashMap<u32, Heard>,
     /// The newest of what it heard each say.
     heard: HashMap<u32, u32>,
+    /// Where it is, as far as it knows.
+    at: Position,
 }
 
 impl Player {
@@ -63,6 +72,7 @@ impl Player {
             lost: 0,
             accepted: HashMap::new(),
             heard: HashMap::new(),
+            at: Position::default(),
         }
     }
 
@@ -91,9 +101,11 @@ impl Player {
     }
 }
 
-/// Players who trade, and say that they are there.
+/// Players who trade, and walk about.
 struct Trading {
     seed: u64,
+    /// In every second play monsters come for the players, in the end, too: what one knows of its health is old soon.
+    level: Option<Arc<Level>>,
     /// The game of this start of the server.
     game: Option<Shared>,
     starts: u64,
@@ -104,7 +116,9 @@ struct Trading {
 impl Trading {
     fn new(seed: u64) -> Self {
         let players = (0..CLIENTS as u32).map(|index| Player::new(FIRST_ID + index)).collect();
-        Self { seed, game: None, starts: 0, players, played: Played::default() }
+        let yard = Path::new(env!("CARGO_MANIFEST_DIR")).join("maps/yard.tmx");
+        let level = (seed % 4 > 1).then(|| Arc::new(Level::load(&yard).expect("a level")));
+        Self { seed, level, game: None, starts: 0, players, played: Played::default() }
     }
 
     /// What the game has seen, before it goes.
@@ -135,6 +149,7 @@ impl Trading {
         if let News::Anew { missed, .. } = &news {
             self.played.missed += u64::from(*missed);
         }
+        self.played.hurt += u64::from(matches!(news, News::Health(_) | News::Died));
         player.town.on_news(news);
         Ok(())
     }
@@ -142,6 +157,14 @@ impl Trading {
 
 impl Scenario for Trading {
     type Played = Played;
+
+    fn config(&self) -> Config {
+        let config = Config::default();
+        match &self.level {
+            None => config,
+            Some(level) => Config { enemies: MONSTERS, ..config }.in_level(level.clone()),
+        }
+    }
 
     fn on_server_start(&mut self, start: &ServerStart<'_>) -> Result<Box<dyn Game>, String> {
         self.collect();
@@ -169,12 +192,23 @@ impl Scenario for Trading {
         while actor.client.take_lost().is_some() {
             player.lost += 1;
         }
-        Some((Position { x: actor.index as i32, y: 0 }, 0))
+        if let Some(at) = actor.client.take_correction() {
+            player.at = at;
+        }
+        let mut step = || if actor.is_calm { 0 } else { actor.draw.random_range(-4..=4) };
+        player.at = Position { x: player.at.x + step(), y: player.at.y + step() };
+        Some((player.at, 0))
     }
 
     fn on_datagram(&mut self, actor: &mut Actor<'_>, event: Option<Event>) -> Result<(), String> {
         if let Some(event) = event {
-            self.players[actor.index].tie.on_event(actor.now, &event);
+            let player = &mut self.players[actor.index];
+            player.tie.on_event(actor.now, &event);
+            if let Event::Welcomed(welcome) = event
+                && welcome.is_placed()
+            {
+                player.at = welcome.at;
+            }
         }
         if self.is_asleep(actor) {
             return Ok(());
@@ -209,7 +243,9 @@ impl Scenario for Trading {
         let (pocket, health, heard) = (game.pocket(me), game.health(me), game.heard(me));
         let offers: Vec<u32> = game.offers(me).iter().map(|offer| offer.number).collect();
         let told: Vec<u32> = player.town.offers.iter().map(|offer| offer.number).collect();
-        let knows = player.town.pocket == pocket && player.town.health == health && told == offers;
+        let knows = player.town.pocket == pocket
+            && (self.level.is_some() || player.town.health == health)
+            && told == offers;
         // Who was never told that something may be lost, and whose server has lived all the time, was heard to the end.
         let is_sure = player.lost == 0 && self.starts == 1 && player.said != player.start << 16;
         if knows && (!is_sure || heard == Some((player.said, 0))) {

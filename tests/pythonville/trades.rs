@@ -21,6 +21,7 @@ fn no_trade_is_half_and_all_believe_what_is_true_whatever_the_network_does() {
         all.trades += played.trades;
         all.checked += played.checked;
         all.lines_heard += played.lines_heard;
+        all.hurt += played.hurt;
         all.missed += played.missed;
         all.lost += played.lost;
     }
@@ -30,6 +31,7 @@ fn no_trade_is_half_and_all_believe_what_is_true_whatever_the_network_does() {
     }
     assert!(all.trades > 500 && all.lines_heard > 5_000, "too little to say anything: {all:?}");
     assert!(report.troubles > 100 && report.passed.lost > 1_000, "too little goes wrong: {report:?}");
+    assert!(all.hurt > 100 && report.works > 100, "monsters do nothing: {all:?}, {report:?}");
     assert!(report.sealed > 10 && report.passed.overflowed > 0, "a kind of networks is missing: {report:?}");
     assert!(all.lost > 0 && all.missed > 0, "nobody is told that something is lost: {all:?}");
 }
