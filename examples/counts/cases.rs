@@ -30,6 +30,11 @@ pub(crate) const CASES: &[Case] = &[
         title: "server: tick and poll, for each of 10,000 peers",
         run: || tick(10_000, 20),
     },
+    Case {
+        name: "joined-10000",
+        title: "server: the same while they get to know one another",
+        run: || get_acquainted(10_000, 20),
+    },
     Case { name: "encode", title: "block: encode 56 members, age 2", run: encode },
     Case { name: "decode", title: "client: decode a snapshot, for each of 1,000 players", run: decode },
 ];
@@ -56,8 +61,12 @@ fn limited() -> u64 {
     tick_with(config, Box::new(game))
 }
 
-/// Everyone has been told of everyone by then.
+/// Everyone has been told of everyone by then, and the ticks are like one another.
 const WARMUP_TICKS: usize = 100;
+/// The same of 10,000, who need longer to get to know one another.
+const WARMUP_TICKS_OF_MANY: usize = 220;
+/// A second: of 10,000, the far are told in turn.
+const TOLD_WITHIN_TICKS: u64 = 30;
 const PLAYERS: usize = 1_000;
 
 fn receive() -> u64 {
@@ -69,6 +78,13 @@ fn receive() -> u64 {
 /// A number of ticks that is a multiple of four: far clusters are told in every fourth.
 fn tick(players: usize, ticks: usize) -> u64 {
     count_in_room(players, ticks, &[Part::Tick, Part::Poll]);
+    (players * ticks) as u64
+}
+
+/// The ticks in which everyone gets to know everyone: the first after all have joined.
+fn get_acquainted(players: usize, ticks: usize) -> u64 {
+    let mut room = Room::new(players, Encoding::Compact, Config::default());
+    count_ticks(&mut room, ticks, &[Part::Tick, Part::Poll]);
     (players * ticks) as u64
 }
 
@@ -91,7 +107,17 @@ fn count_in_room(players: usize, ticks: usize, counted_parts: &[Part]) {
 }
 
 fn count_in(mut room: Room, ticks: usize, counted_parts: &[Part]) {
-    room.warm_up(WARMUP_TICKS);
+    let is_crowd = room.server.gate().peers() > PLAYERS;
+    room.warm_up(if is_crowd { WARMUP_TICKS_OF_MANY } else { WARMUP_TICKS });
+    let oldest = room.oldest_told();
+    assert!(
+        oldest.is_some_and(|oldest| oldest <= TOLD_WITHIN_TICKS),
+        "what is counted is steady: {oldest:?}"
+    );
+    count_ticks(&mut room, ticks, counted_parts);
+}
+
+fn count_ticks(room: &mut Room, ticks: usize, counted_parts: &[Part]) {
     for _ in 0..ticks {
         room.step(&mut |part, call| if counted_parts.contains(&part) { counted(call) } else { call() });
     }

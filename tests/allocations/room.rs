@@ -127,6 +127,14 @@ impl Room {
         (0..ticks).for_each(|_| self.step(&mut unwatched));
     }
 
+    /// How many ticks ago the client that decodes was told of whom it was told of longest ago. `None` if it does not know
+    /// everyone.
+    pub(crate) fn oldest_told(&self) -> Option<u64> {
+        let known = self.clients[0].world();
+        let ages = known.players().map(|player| self.tick.since(player.told));
+        ages.max().filter(|_| known.len() == self.clients.len())
+    }
+
     /// One tick. Every call into the core is made by `watch`, and those into the client that decodes.
     pub(crate) fn step(&mut self, watch: Watch) {
         for id in 0..self.clients.len() {
