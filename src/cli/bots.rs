@@ -165,6 +165,7 @@ fn table(report: &BotsReport) -> String {
         ("clients joined", of(report.joined, report.clients)),
         ("clients that decode", report.clients_decoded.to_string()),
         ("moves applied", of(report.moves_applied, report.moves_sent)),
+        ("moves that the bots had no time for", report.moves_skipped.to_string()),
         ("snapshots received", of(report.snapshots_received, report.snapshots_expected)),
         ("lost at the bots' own sockets", or_unknown(report.socket_queue_losses)),
         ("ticks per second seen", report.tick_hz_seen.to_string()),

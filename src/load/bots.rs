@@ -4,15 +4,16 @@
 //! bot's move. No wake-up per socket: those are work for the kernel at the time of the server's send, and
 //! would be charged to the server.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::age::{Ages, Standing};
 use super::bot::{self, Bot, Shared};
-use super::queues;
 use super::refusal_in_words;
 use super::report::{BotsReport, Findings, histogram};
+use super::schedule::{Schedule, Turn};
 use super::tally::Counts;
 use super::walk::{Area, Walk, Walks};
 use crate::client::{BlockTotals, ClientConfig};
@@ -34,10 +35,6 @@ const ALL_DECODE: usize = 1_000;
 const SAMPLE: usize = 100;
 /// Hellos at most in a second, so that joining floods nobody: 10,000 clients in two and a half seconds.
 const HELLOS_PER_SECOND: u32 = 4_000;
-/// Every bot is visited at least this often, whatever its rate: its queue holds about 90 small snapshots.
-const VISIT_AFTER_MAX: Duration = Duration::from_millis(50);
-/// The loop sleeps no shorter: a bot's turn comes so much late at most, and the loop wakes up no more often.
-const SLEEP_MIN: Duration = Duration::from_micros(200);
 /// Ages taken per second: a small part of a core.
 const AGES_PER_SECOND: u32 = 250_000;
 /// How often the caller hears of the progress.
@@ -159,6 +156,8 @@ fn sample_stride(clients: usize, decoders: Option<usize>) -> usize {
 struct Fleet<'a> {
     config: &'a BotsConfig,
     bots: Vec<Bot>,
+    /// The numbers of their sockets, where the system has some.
+    sockets: HashSet<u64>,
     shared: Shared,
     walks: Walks,
     standing: Vec<Standing>,
@@ -187,8 +186,10 @@ impl<'a> Fleet<'a> {
             let joins_at = now + Duration::from_secs(1) / HELLOS_PER_SECOND * index as u32;
             Bot::new(client, &secret.derive(&format!("bot {client_id}")), socket, joins_at)
         });
+        let bots: Vec<Bot> = bots.collect();
         Ok(Self {
-            bots: bots.collect(),
+            sockets: bots.iter().filter_map(|bot| machine::socket_number(bot.socket())).collect(),
+            bots,
             shared: Shared::new(now),
             walks: Walks::new(config.walk, config.area, config.clients, config.seed),
             standing: vec![Standing::default(); config.clients],
@@ -240,8 +241,11 @@ impl<'a> Fleet<'a> {
     fn visit(&mut self, now: Instant, index: usize, moves: Option<u64>) {
         let bot = &mut self.bots[index];
         bot.visit(now, &mut self.shared);
-        if let (Some(round), true) = (moves, bot.is_playing()) {
-            bot.make_move(self.walks.step(index, round), &mut self.shared);
+        if let Some(round) = moves {
+            bot.tally.on_move_due(round, bot.is_playing());
+            if bot.is_playing() {
+                bot.make_move(self.walks.step(index, round), &mut self.shared);
+            }
         }
         self.standing[index] = Standing::from((&*bot, self.walks.at(index)));
         if self.next_sample.is_some_and(|due| due <= now) {
@@ -252,21 +256,21 @@ impl<'a> Fleet<'a> {
 
 /// What is counted.
 impl Fleet<'_> {
+    /// What the sockets lose is looked up right before the duration and right after it, so that it is of the snapshots
+    /// that are expected and of hardly any others.
     fn count(&mut self, progress: &mut dyn FnMut(Progress)) -> BotsReport {
         let losses_before = self.queue_losses();
-        // With thousands of sockets the system takes a while to say; what came in meanwhile is taken up first.
-        self.play(Stage::WarmingUp, self.on_its_way(), &mut |_| {});
         let cpu_before = machine::cpu_time();
         let begun = machine::now();
         self.start(begun);
         self.next_progress = begun;
         let ended = self.play(Stage::Counting, self.config.duration, progress);
-        let (joined, total) = (self.shared.joined, self.config.duration);
-        progress(Progress { stage: Stage::Counted, joined, elapsed: ended - begun, total });
         let cpu_time = machine::cpu_time().zip(cpu_before).map(|(after, before)| after - before);
         self.stop(ended);
-        self.play(Stage::Counting, self.on_its_way(), &mut |_| {});
         let losses = self.queue_losses().zip(losses_before).map(|(after, before)| after - before);
+        let (joined, total) = (self.shared.joined, self.config.duration);
+        progress(Progress { stage: Stage::Counted, joined, elapsed: ended - begun, total });
+        self.play(Stage::Counting, self.on_its_way(), &mut |_| {});
         (0..self.bots.len()).for_each(|index| self.sample(index));
         self.report(ended - begun, cpu_time, losses)
     }
@@ -323,7 +327,7 @@ impl Fleet<'_> {
     }
 
     fn queue_losses(&self) -> Option<u64> {
-        queues::losses(self.bots.iter().map(Bot::socket))
+        machine::socket_drops(&self.sockets)
     }
 
     fn report(&mut self, measured: Duration, cpu_time: Option<Duration>, losses: Option<u64>) -> BotsReport {
@@ -375,114 +379,48 @@ impl Fleet<'_> {
     }
 }
 
-/// Whose turn is it? The bots take turns, each at its own phase of the period.
-#[derive(Debug)]
-struct Schedule {
-    began: Instant,
-    bots: usize,
-    move_period: Duration,
-    /// Visits of a bot for each of its moves.
-    visits_per_move: u64,
-    /// How many rounds of visits have been made.
-    round: u64,
-    /// The bot whose turn comes next.
-    bot: usize,
-}
-
-/// What to do now.
-#[derive(Debug, PartialEq, Eq)]
-enum Turn {
-    /// Visit a bot. Where it is to make a move too, the number of its round stands with it.
-    Visit { bot: usize, moves: Option<u64> },
-    /// Nobody is due for so long.
-    Sleep(Duration),
-}
-
-impl Schedule {
-    fn new(began: Instant, bots: usize, rate_hz: f64) -> Self {
-        let move_period = Duration::from_secs_f64(1.0 / rate_hz);
-        let visits_per_move = move_period.as_nanos().div_ceil(VISIT_AFTER_MAX.as_nanos()) as u64;
-        Self { began, bots, move_period, visits_per_move, round: 0, bot: 0 }
-    }
-
-    /// The time between two visits of one bot.
-    fn visit_after(&self) -> Duration {
-        self.move_period / self.visits_per_move as u32
-    }
-
-    fn next(&mut self, now: Instant) -> Turn {
-        let visit_after = self.visit_after();
-        let phase = visit_after.mul_f64(self.bot as f64 / self.bots as f64);
-        let due = self.began + duration_of(visit_after, self.round) + phase;
-        if due > now {
-            return Turn::Sleep((due - now).max(SLEEP_MIN));
-        }
-        // Where the loop is late by more than a round, it skips whole rounds, and everyone keeps its phase.
-        self.round += ((now - due).as_nanos() as u64) / visit_after.as_nanos() as u64;
-        let moves =
-            self.round.is_multiple_of(self.visits_per_move).then_some(self.round / self.visits_per_move);
-        let bot = self.bot;
-        self.bot = (bot + 1) % self.bots;
-        self.round += u64::from(self.bot == 0);
-        Turn::Visit { bot, moves }
-    }
-}
-
-/// How long so many rounds take.
-fn duration_of(round: Duration, rounds: u64) -> Duration {
-    Duration::from_nanos((round.as_nanos() as u64).saturating_mul(rounds))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::UdpSocket;
+
     use super::*;
 
-    fn turns(schedule: &mut Schedule, now: Instant) -> Vec<(usize, Option<u64>)> {
-        let visit = |turn| match turn {
-            Turn::Visit { bot, moves } => Some((bot, moves)),
-            Turn::Sleep(_) => None,
-        };
-        std::iter::from_fn(|| visit(schedule.next(now))).collect()
-    }
-
-    #[test]
-    fn visits_are_spread_evenly_over_the_period() {
-        let began = machine::now();
-        let mut schedule = Schedule::new(began, 4, 25.0);
-        assert_eq!(turns(&mut schedule, began), [(0, Some(0))]);
-        assert_eq!(schedule.next(began), Turn::Sleep(Duration::from_millis(10)));
-        assert_eq!(turns(&mut schedule, began + Duration::from_millis(20)), [(1, Some(0)), (2, Some(0))]);
-        assert_eq!(
-            schedule.next(began + Duration::from_micros(29_999)),
-            Turn::Sleep(SLEEP_MIN),
-            "no shorter sleep"
-        );
-        let next_round = turns(&mut schedule, began + Duration::from_millis(40));
-        assert_eq!(next_round, [(3, Some(0)), (0, Some(1))]);
-    }
-
-    #[test]
-    fn a_slow_bot_is_visited_between_its_moves() {
-        let began = machine::now();
-        let mut schedule = Schedule::new(began, 1, 5.0);
-        assert_eq!(schedule.visit_after(), Duration::from_millis(50));
-        let mut moves = Vec::new();
-        for ms in (0..=400).step_by(50) {
-            moves.extend(turns(&mut schedule, began + Duration::from_millis(ms)));
+    fn config(server: &UdpSocket) -> BotsConfig {
+        BotsConfig {
+            server: server.local_addr().expect("bound"),
+            clients: 1,
+            first_id: 1,
+            rate_hz: 100.0,
+            duration: Duration::from_millis(1),
+            warmup: Duration::ZERO,
+            walk: Walk::Rest,
+            area: Area::default(),
+            encoding: Encoding::Compact,
+            decoders: None,
+            seed: 1,
+            passes: Vec::new(),
         }
-        let rounds: Vec<_> = moves.iter().map(|(_, round)| *round).collect();
-        let (none, round) = ([None; 3], |round| [Some(round)]);
-        assert_eq!(rounds, [&round(0)[..], &none, &round(1), &none, &round(2)].concat());
     }
 
     #[test]
-    fn a_late_loop_skips_whole_rounds_and_everyone_keeps_its_phase() {
-        let began = machine::now();
-        let mut schedule = Schedule::new(began, 4, 25.0);
-        turns(&mut schedule, began);
-        let late = turns(&mut schedule, began + Duration::from_millis(205));
-        assert_eq!(late.first(), Some(&(1, Some(4))));
-        assert_eq!(late.last(), Some(&(0, Some(5))));
+    #[cfg(target_os = "linux")]
+    fn what_sockets_lose_counts_within_the_duration_alone() {
+        let server = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let config = config(&server);
+        let mut fleet = Fleet::open(&config, &Secret::from_seed(1)).expect("sockets");
+        let bot = fleet.bots[0].socket().local_addr().expect("bound").port();
+        let bot = SocketAddr::new(config.server.ip(), bot);
+        let flood = || (0..5_000).for_each(|_| _ = server.send_to(&[0; 1_000], bot));
+        let mut losses = |at: Stage| {
+            let report = fleet.count(&mut |progress| {
+                if progress.stage == at {
+                    flood()
+                }
+            });
+            report.socket_queue_losses.expect("the system counts them")
+        };
+        assert!(losses(Stage::Counting) > 1_000);
+        assert_eq!(losses(Stage::Counted), 0, "what comes later is no snapshot of the duration");
     }
 
     #[test]

@@ -70,6 +70,8 @@ pub struct BotsReport {
     pub outage_ms_max: Option<f64>,
     /// The bots' own use of a core, 1 being all of it.
     pub cpu_share: Option<f64>,
+    /// Moves that were due while their client played, and that the bots had no time to make.
+    pub moves_skipped: u64,
 }
 
 /// What was counted, in parts that know nothing of one another.
@@ -133,6 +135,7 @@ impl Findings<'_> {
             resumes: self.resumes,
             outage_ms_max: self.outage.map(millis),
             cpu_share: self.cpu_time.map(|time| rounded(time.as_secs_f64() / seconds)),
+            moves_skipped: self.counts.moves_skipped,
         }
     }
 }
@@ -185,7 +188,8 @@ mod tests {
     }
 
     fn report(ages: &Ages, bytes: &[u64]) -> BotsReport {
-        let counts = Counts { expected: 90, received: 89, moves_sent: 60, moves_applied: 59 };
+        let counts =
+            Counts { expected: 90, received: 89, moves_sent: 60, moves_applied: 59, moves_skipped: 1 };
         let findings = Findings {
             clients: 4,
             joined: 3,
@@ -228,7 +232,7 @@ mod tests {
             snapshots_received, socket_queue_losses, tick_hz_seen, snapshot_bytes_p50, snapshot_bytes_p99, \
             snapshot_bytes_max, players_seen_min, players_seen_p50, age_ticks_p50, age_ticks_p99, age_ms_p50, \
             age_ms_p99, near_age_ticks_p99, far_age_ms_max, bits_per_player, checksums_compared, desyncs, \
-            decode_errors, resumes, outage_ms_max, cpu_share";
+            decode_errors, resumes, outage_ms_max, cpu_share, moves_skipped";
         let told: Vec<&str> = json.split('"').skip(1).step_by(2).collect();
         assert_eq!(told.join(", "), keys);
         for null in ["socket_queue_losses", "age_ticks_p50", "bits_per_player", "desyncs"] {

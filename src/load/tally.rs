@@ -116,6 +116,8 @@ fn bit_at(place: u64) -> u64 {
 pub(super) struct Tally {
     session: Option<SessionTally>,
     moves: MoveTally,
+    /// The round of its last move that was due.
+    round: Option<u64>,
     counts: Counts,
     has_started: bool,
     has_come_back: bool,
@@ -131,6 +133,7 @@ pub(super) struct Counts {
     pub(super) received: u64,
     pub(super) moves_sent: u64,
     pub(super) moves_applied: u64,
+    pub(super) moves_skipped: u64,
 }
 
 impl Counts {
@@ -139,6 +142,7 @@ impl Counts {
         self.received += other.received;
         self.moves_sent += other.moves_sent;
         self.moves_applied += other.moves_applied;
+        self.moves_skipped += other.moves_skipped;
     }
 }
 
@@ -147,6 +151,7 @@ impl Tally {
         self.has_started = true;
         self.heard = self.heard.map(|_| now);
         self.outage = Duration::ZERO;
+        self.round = None;
     }
 
     /// Moves sent from now on do not count; those sent before may still be acknowledged.
@@ -172,6 +177,16 @@ impl Tally {
 
     pub(super) fn on_applied(&mut self, applied: u32, history: u32) {
         self.moves.on_applied(applied, history);
+    }
+
+    /// Its move of this round is due, and none was made in the rounds between the last one and this: whoever visits the
+    /// bots had no time. That counts where the bot would have moved.
+    pub(super) fn on_move_due(&mut self, round: u64, is_playing: bool) {
+        let next = self.round.map_or(round, |last| last + 1);
+        self.round = Some(round);
+        if self.has_started && is_playing {
+            self.counts.moves_skipped += round.saturating_sub(next);
+        }
     }
 
     pub(super) fn on_sent(&mut self, sequence: u32) {
@@ -359,6 +374,16 @@ mod tests {
         one.snapshots(20..=30);
         let counts = one.stop(One::at(30));
         assert_eq!((counts.expected, counts.received), (20, 16));
+    }
+
+    #[test]
+    fn a_move_is_skipped_where_its_round_went_by_while_the_bot_played() {
+        let mut one = joined_and_started();
+        (7..=8).for_each(|round| one.tally.on_move_due(round, true));
+        one.tally.on_move_due(11, true);
+        one.tally.on_move_due(20, false);
+        one.tally.on_move_due(21, true);
+        assert_eq!(one.stop(One::at(30)).moves_skipped, 2, "9 and 10; in the others it did not play");
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod grants;
 
 use std::time::{Duration, Instant};
 
-pub(crate) use counts::{resident_bytes, socket_drops, socket_number};
+pub(crate) use counts::{ignores_hangups, resident_bytes, socket_drops, socket_number, socket_numbers_of};
 pub use grants::{PinError, PriorityError, cores, pin, prioritise};
 pub(crate) use grants::{allow_files, give_way, make_sleeps_precise};
 

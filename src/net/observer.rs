@@ -1,6 +1,7 @@
 //! A look at the server from any thread and at any time: numbers that the tick thread leaves on its board, and what the
 //! gate knows of peers. The tick does nothing for it and waits for nobody.
 
+use std::collections::HashSet;
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,7 +54,7 @@ struct Observed {
     started: Instant,
     period: Duration,
     epoch: u64,
-    socket: Option<u64>,
+    socket: HashSet<u64>,
     socket_drops: Mutex<Option<(Instant, Option<u64>)>>,
 }
 
@@ -72,7 +73,7 @@ impl Observer {
             started,
             period: server.config().tick_rate.period(),
             epoch: server.epoch(),
-            socket: machine::socket_number(udp),
+            socket: machine::socket_number(udp).into_iter().collect(),
             socket_drops: Mutex::new(None),
         }))
     }
@@ -146,7 +147,7 @@ impl Observer {
         match *known {
             Some((read, drops)) if now < read + SOCKET_DROPS_EVERY => drops,
             _ => {
-                let drops = self.0.socket.and_then(machine::socket_drops);
+                let drops = machine::socket_drops(&self.0.socket);
                 *known = Some((now, drops));
                 drops
             }

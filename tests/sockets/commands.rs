@@ -15,7 +15,7 @@ const BOTS_KEYS: &str = "clients, joined, clients_decoded, moves_sent, moves_app
     snapshots_received, socket_queue_losses, tick_hz_seen, snapshot_bytes_p50, snapshot_bytes_p99, \
     snapshot_bytes_max, players_seen_min, players_seen_p50, age_ticks_p50, age_ticks_p99, age_ms_p50, age_ms_p99, \
     near_age_ticks_p99, far_age_ms_max, bits_per_player, checksums_compared, desyncs, decode_errors, resumes, \
-    outage_ms_max, cpu_share";
+    outage_ms_max, cpu_share, moves_skipped";
 
 #[test]
 fn bots_join_see_everyone_and_report_every_key() {
