@@ -81,11 +81,15 @@ pub(super) struct BotsArgs {
     /// Keep the bots on this core
     #[arg(long, env = "TICKCAST_PIN", value_name = "CORE")]
     pin: Option<usize>,
+    /// End with standard input: for whoever starts this and may be killed
+    #[arg(long, env = "TICKCAST_END_WITH_INPUT", hide = true, value_parser = BoolishValueParser::new())]
+    end_with_input: bool,
 }
 
 /// Runs the bots and prints what they saw.
 pub(super) fn run(args: BotsArgs) -> Result<(), CommandError> {
     running::pin(args.pin)?;
+    running::end_with_input(args.end_with_input)?;
     let config = BotsConfig {
         server: args.server,
         clients: args.clients,

@@ -8,7 +8,7 @@ use clap::builder::BoolishValueParser;
 use super::CommandError;
 use super::running::{self, LogFormat};
 use crate::config::TickRate;
-use crate::net::{FLOOR_BYTES, Floor, FloorConfig};
+use crate::net::{FLOOR_BYTES, Floor, FloorConfig, ServeError};
 
 /// Receive and send, and nothing else: what a server costs at the least, for `bots` to play against.
 ///
@@ -44,17 +44,24 @@ pub(super) struct FloorArgs {
     /// How to log [default: text]
     #[arg(long, env = "TICKCAST_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
+    /// End with standard input: for whoever starts this and may be killed
+    #[arg(long, env = "TICKCAST_END_WITH_INPUT", hide = true, value_parser = BoolishValueParser::new())]
+    end_with_input: bool,
 }
 
 /// Runs until a signal ends it.
 pub(super) fn run(args: FloorArgs) -> Result<(), CommandError> {
     running::pin(args.pin)?;
+    running::end_with_input(args.end_with_input)?;
     running::start_log(args.log_level.as_deref(), args.log_format)?;
     let config = FloorConfig { tick_rate: args.tick_rate, datagram_bytes: args.datagram_bytes };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let signals = running::signals(args.json)?;
-        let floor = Floor::bind(args.port, config)?;
+        let floor = Floor::bind(args.port, config).map_err(|error| match error {
+            ServeError::Socket(error) => format!("cannot listen on --port {}: {error}", args.port),
+            other => other.to_string(),
+        })?;
         signals.serve(floor.statistics(), |shutdown| floor.run_until(shutdown)).await
     })
 }

@@ -79,14 +79,14 @@ pub(super) fn run(args: ImpairArgs) -> Result<(), CommandError> {
         Relay::bind(args.listen, config).map_err(|error| format!("--listen {}: {error}", args.listen))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let relayed = runtime.block_on(async {
-        let signal = running::stop_signal()?;
+        let mut signals = running::stop_signals()?;
         info!(addr = %relay.local_addr()?, to = %args.to, "listening");
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let mut work = tokio::task::spawn_blocking(move || relay.run(&stopped));
         let relayed = tokio::select! {
             relayed = &mut work => relayed,
-            name = signal => {
+            name = signals() => {
                 info!(signal = name, "stopping");
                 stop.store(true, Ordering::Release);
                 work.await

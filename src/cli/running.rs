@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io::{IsTerminal as _, Write as _};
 use std::pin::Pin;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use serde::Deserialize;
@@ -54,6 +55,22 @@ fn filter(level: &str) -> Result<EnvFilter, CommandError> {
     Ok(EnvFilter::try_new(level)?)
 }
 
+/// A second signal that comes sooner after the first is the same one again: whoever hands signals on, as `timeout` does
+/// to a whole group of processes, sends two at once.
+const MEANT_AFTER: Duration = Duration::from_millis(200);
+
+/// Ends the process with its standard input: for one whose parent holds the other end, and may be killed. It ends at
+/// once, as if it were killed too.
+pub(super) fn end_with_input(wanted: bool) -> std::io::Result<()> {
+    if wanted {
+        std::thread::Builder::new().name("input".into()).spawn(|| {
+            let _until_it_ends = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            std::process::exit(1);
+        })?;
+    }
+    Ok(())
+}
+
 /// Is done when the server is to stop.
 pub(super) type Shutdown = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -69,12 +86,14 @@ pub(super) struct Signals<Stop, Ask> {
 pub(super) fn signals(
     json: bool,
 ) -> std::io::Result<Signals<impl Future<Output = &'static str>, impl AsyncFnMut()>> {
-    Ok(Signals { stop: stop_signal()?, ask: if json { Some(ask_signal()?) } else { None } })
+    let mut stops = stop_signals()?;
+    let stop = async move { stops().await };
+    Ok(Signals { stop, ask: if json { Some(ask_signal()?) } else { None } })
 }
 
 impl<Stop: Future<Output = &'static str> + 'static, Ask: AsyncFnMut()> Signals<Stop, Ask> {
     /// Runs what `run` makes of the shutdown. The first signal stops it in good order; a second one while it stops
-    /// kills it.
+    /// kills it, unless it comes together with the first.
     pub(super) async fn serve<T, Run: Future<Output = Result<T, ServeError>>>(
         self,
         statistics: StatisticsAsker,
@@ -87,15 +106,22 @@ impl<Stop: Future<Output = &'static str> + 'static, Ask: AsyncFnMut()> Signals<S
         let asker = statistics.clone();
         let shutdown = async move {
             let name = stop.await;
+            let told = machine::now();
             info!(signal = name, "stopping");
             if wants_statistics && let Ok(answer) = asker.put().await {
                 let _served_no_longer = lasting.send(answer);
             }
-            let _served_no_longer = stopping.send(());
+            let _served_no_longer = stopping.send(told);
         };
         let killed = async {
-            match (stops.await, stop_signal()) {
-                (Ok(()), Ok(second)) => _ = second.await,
+            match (stops.await, stop_signals()) {
+                (Ok(first), Ok(mut again)) => {
+                    let again = async || {
+                        again().await;
+                        machine::now()
+                    };
+                    meant(first, again).await;
+                }
                 _ => std::future::pending().await,
             }
         };
@@ -109,6 +135,11 @@ impl<Stop: Future<Output = &'static str> + 'static, Ask: AsyncFnMut()> Signals<S
         }
         Ok(ended)
     }
+}
+
+/// Is done at a signal that is not the first one again; `again` gives the time of the next.
+async fn meant(first: Instant, mut again: impl AsyncFnMut() -> Instant) {
+    while again().await.saturating_duration_since(first) < MEANT_AFTER {}
 }
 
 /// A line of statistics whenever one is asked for, until the server has ended.
@@ -132,12 +163,12 @@ fn print(statistics: &Statistics) {
     }
 }
 
-/// Is done at the next SIGINT or SIGTERM from now on, with its name.
+/// Waits for the next SIGINT or SIGTERM from now on, as often as it is called, and gives its name.
 #[cfg(unix)]
-pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = &'static str>> {
+pub(super) fn stop_signals() -> std::io::Result<impl AsyncFnMut() -> &'static str> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    Ok(async move {
+    Ok(async move || {
         tokio::select! {
             _ = interrupt.recv() => "SIGINT",
             _ = terminate.recv() => "SIGTERM",
@@ -145,10 +176,10 @@ pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = &'static str
     })
 }
 
-/// Is done at the next Ctrl-C.
+/// Waits for the next Ctrl-C, as often as it is called.
 #[cfg(not(unix))]
-pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = &'static str>> {
-    Ok(async {
+pub(super) fn stop_signals() -> std::io::Result<impl AsyncFnMut() -> &'static str> {
+    Ok(async || {
         let _ = tokio::signal::ctrl_c().await;
         "Ctrl-C"
     })
@@ -183,4 +214,23 @@ pub(super) fn hangups(_wanted: bool) -> std::io::Result<impl AsyncFnMut()> {
 #[cfg(not(unix))]
 fn ask_signal() -> std::io::Result<impl AsyncFnMut()> {
     Ok(async || std::future::pending().await)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many signals are taken in until one counts, of those that come so long after the first, in ms.
+    fn taken(times_ms: &[u64]) -> usize {
+        let first = machine::now();
+        let mut times = times_ms.iter().map(|ms| first + Duration::from_millis(*ms));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(meant(first, async || times.next().expect("one that counts")));
+        times_ms.len() - times.len()
+    }
+
+    #[test]
+    fn a_second_signal_counts_when_it_does_not_come_with_the_first() {
+        assert_eq!([taken(&[200, 300]), taken(&[0, 2, 199, 5_000, 6_000])], [1, 4]);
+    }
 }

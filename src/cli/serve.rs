@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use serde::Deserialize;
 use tracing::{info, warn};
 
@@ -82,7 +83,7 @@ pub(super) struct ServeArgs {
     /// the way; each is half of that later on average [default: 0]
     #[arg(long, env = "TICKCAST_SEND_SPREAD", value_name = "PERCENT")]
     send_spread: Option<u32>,
-    /// Receive in a thread of its own, where a core is free for it; not with --pin, which keeps both on one
+    /// Receive in a thread of its own, where a core is free for it; not with --pin, which keeps both on one. Needs Linux
     #[arg(long, env = "TICKCAST_RECEIVE_WORKER", value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
     receive_worker: Option<bool>,
@@ -157,23 +158,24 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "TICKCAST_JSON", value_name = "BOOL", num_args = 0..=1, require_equals = true,
           default_missing_value = "true")]
     json: Option<bool>,
+    /// End with standard input: for whoever starts this and may be killed
+    #[arg(long, env = "TICKCAST_END_WITH_INPUT", hide = true, value_parser = BoolishValueParser::new())]
+    #[serde(skip)]
+    end_with_input: bool,
 }
 
 /// Serves until a signal ends it.
 pub(super) fn run(args: ServeArgs) -> Result<(), CommandError> {
     let args = with_file(args)?;
+    check_together(&args)?;
     running::pin(args.pin)?;
+    running::end_with_input(args.end_with_input)?;
     running::start_log(args.log_level.as_deref(), args.log_format)?;
     let bind = args.bind.map_or_else(|| BIND.parse(), Ok)?;
     let json = args.json.unwrap_or(false);
     let http = args.http.map(http_listener).transpose()?;
     let control = args.control.as_deref().map(control::bind).transpose()?;
     let key_file = args.ticket_key.clone();
-    if key_file.is_none() && args.ticket_server.is_some() {
-        return Err(
-            "--ticket-server says for whom tickets must be, and none are wanted without --ticket-key".into(),
-        );
-    }
     let tickets = key_file.as_deref().map(|path| tickets_of(path, args.ticket_server.clone())).transpose()?;
     let service = service_of(&args)?;
     let level = args.level.as_deref().map(Level::load).transpose();
@@ -205,6 +207,19 @@ pub(super) fn run(args: ServeArgs) -> Result<(), CommandError> {
         info!(ticks = status.report.totals.ticks, peers = status.report.peers, "stopped");
         Ok(())
     })
+}
+
+/// What must not be said together, or not one without the other.
+fn check_together(args: &ServeArgs) -> Result<(), CommandError> {
+    if args.pin.is_some() && args.receive_worker == Some(true) {
+        return Err("--receive-worker wants a core of its own, and --pin keeps all threads on one".into());
+    }
+    if args.ticket_key.is_none() && args.ticket_server.is_some() {
+        return Err(
+            "--ticket-server says for whom tickets must be, and none are wanted without --ticket-key".into(),
+        );
+    }
+    Ok(())
 }
 
 /// The service, if there is one to ask. An https address takes reading the certificates of the system.
@@ -294,6 +309,7 @@ fn what_is_wrong(text: &str, error: &toml::de::Error) -> String {
 /// Whether `text` holds settings that a server could be started with.
 pub(super) fn check_settings(text: &str) -> Result<(), String> {
     let args: ServeArgs = toml::from_str(text).map_err(|error| error.to_string())?;
+    check_together(&args).map_err(|error| error.to_string())?;
     service_config_of(&args).map_err(|error| error.to_string())?;
     config_of(args).check().map_err(|error| error.to_string())
 }
@@ -302,6 +318,7 @@ impl ServeArgs {
     fn or(self, file: ServeArgs) -> ServeArgs {
         ServeArgs {
             config: self.config,
+            end_with_input: self.end_with_input,
             bind: self.bind.or(file.bind),
             tick_rate: self.tick_rate.or(file.tick_rate),
             max_peers: self.max_peers.or(file.max_peers),
@@ -390,6 +407,16 @@ mod tests {
         let config = config_of(flags.or(file));
         assert_eq!(config.tick_rate, TickRate::from_hz(128.5).expect("a rate"));
         assert_eq!((config.timeout.as_secs(), config.world.max.x, config.open), (5, 9, false));
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused_also_in_a_file() {
+        let told = |text: &str| check_settings(text).err().unwrap_or_default();
+        assert!(
+            told("pin = 0\nreceive-worker = true").starts_with("--receive-worker wants a core of its own")
+        );
+        assert_eq!(told("pin = 0\nreceive-worker = false"), "");
+        assert!(told("ticket-server = \"arena\"").ends_with("without --ticket-key"));
     }
 
     #[test]

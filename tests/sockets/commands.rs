@@ -144,3 +144,15 @@ fn a_play_sums_up_and_a_broken_one_says_how_to_see_it_again() {
     assert!(told.contains("error: seed 7, tick 30: "), "{told}");
     assert!(told.contains("tickcast sim --seed 7 --clients 5 --ticks 60 --loss 0.2 --sabotage"), "{told}");
 }
+
+#[test]
+#[cfg(unix)]
+fn a_signal_that_comes_twice_at_once_is_one() {
+    let _beside = beside();
+    let mut served = Served::start(&[]);
+    served.signal("-TERM");
+    served.next_line("stopping");
+    // It tells everyone so for 40 ms.
+    served.signal("-TERM");
+    assert!(served.process.wait().expect("it ends").success(), "{}", served.rest_of_log());
+}

@@ -92,11 +92,12 @@ fn a_server_that_has_stopped_has_let_go_of_its_port() {
 #[test]
 fn an_option_that_is_refused_is_named() {
     for (args, told) in [
-        (["--priority", "100"], "--priority must be 1 to 99, not 100"),
-        (["--send-spread", "91"], "--send-spread must be 0 to 90 %, not 91 %"),
-        (["--ticket-server", "arena"], "none are wanted without --ticket-key"),
+        (&["--priority", "100"][..], "--priority must be 1 to 99, not 100"),
+        (&["--send-spread", "91"], "--send-spread must be 0 to 90 %, not 91 %"),
+        (&["--ticket-server", "arena"], "none are wanted without --ticket-key"),
+        (&["--receive-worker", "--pin", "0"], "--receive-worker wants a core of its own, and --pin keeps"),
     ] {
-        let output = run(&[&["serve"], &args[..]].concat());
+        let output = run(&[&["serve"], args].concat());
         assert_eq!(output.status.code(), Some(1), "{args:?}");
         assert!(text(&output.stderr).contains(told), "{}", text(&output.stderr));
     }

@@ -7,6 +7,8 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 pub(crate) struct Served {
     pub(crate) process: Child,
     pub(crate) addr: String,
+    /// The line of its log in which it says so.
+    pub(crate) said: String,
     /// Held open: a log that nobody can read is an error to who writes it.
     log: BufReader<ChildStderr>,
 }
@@ -31,15 +33,15 @@ impl Served {
             .spawn()
             .expect("the binary starts");
         let log = BufReader::new(process.stderr.take().expect("piped"));
-        let mut served = Self { process, addr: String::new(), log };
+        let mut served = Self { process, addr: String::new(), said: String::new(), log };
         served.addr = served.next_addr();
         served
     }
 
     /// The address of the next line of the log in which it says that it listens.
     pub(crate) fn next_addr(&mut self) -> String {
-        let line = self.next_line("listening");
-        let line: serde_json::Value = serde_json::from_str(&line).expect("one object a line");
+        self.said = self.next_line("listening");
+        let line: serde_json::Value = serde_json::from_str(&self.said).expect("one object a line");
         line["fields"]["addr"].as_str().expect("with the address").to_owned()
     }
 

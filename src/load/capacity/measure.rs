@@ -1,5 +1,6 @@
 //! One run: a server, or the floor, and bots that play against it, as processes of their own.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 use super::process::{Line, Process, ProcessError};
 use super::{CapacityConfig, decoders};
+use crate::gate::DropReason;
 use crate::machine;
 use crate::wire::Encoding;
 
@@ -18,6 +20,13 @@ use crate::wire::Encoding;
 const BESIDES: Duration = Duration::from_secs(30);
 /// The same for each client.
 const BESIDES_PER_CLIENT: Duration = Duration::from_millis(1);
+
+/// Why a server that has received a move does not apply it: its game says so, and nothing is lost.
+const JUDGED: [DropReason; 4] =
+    [DropReason::OutsideWorld, DropReason::MoveRefused, DropReason::Corrected, DropReason::Superseded];
+
+/// The flag with which processes end with their standard input.
+const WITH_INPUT: &str = "--end-with-input";
 
 /// What a run is against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +51,15 @@ pub(super) struct Served {
     pub(super) cpu_us_per_client_tick: Option<f64>,
     pub(super) snapshots: u64,
     pub(super) bytes_out: u64,
+    pub(super) drops: BTreeMap<String, u64>,
 }
 
 impl Served {
+    /// Moves that were received, and that the game did not want.
+    pub(super) fn moves_judged(&self) -> u64 {
+        JUDGED.iter().filter_map(|reason| self.drops.get(reason.name())).sum()
+    }
+
     /// The size of a datagram, on average.
     pub(super) fn datagram_bytes(&self) -> Option<f64> {
         (self.snapshots > 0).then(|| self.bytes_out as f64 / self.snapshots as f64)
@@ -55,8 +70,10 @@ impl Served {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct Played {
     pub(super) joined: usize,
+    pub(super) clients_decoded: usize,
     pub(super) moves_sent: u64,
     pub(super) moves_applied: u64,
+    pub(super) moves_skipped: u64,
     pub(super) snapshots_expected: u64,
     pub(super) snapshots_received: u64,
     pub(super) socket_queue_losses: Option<u64>,
@@ -71,6 +88,35 @@ pub(super) struct Run {
     pub(super) played: Played,
     /// The share of the server's core, and of the bots', that anyone used meanwhile; themselves included.
     pub(super) busy: [Option<f64>; 2],
+    /// Datagrams that the system threw away meanwhile at the server's sockets.
+    pub(super) server_drops: Option<u64>,
+}
+
+impl Run {
+    /// What the system counted between two looks.
+    fn note(&mut self, before: &Look, after: &Look) {
+        self.busy = [0, 1].map(|core| busy_share(before.cores[core], after.cores[core]));
+        self.server_drops = after.drops.zip(before.drops).map(|(after, before)| after.saturating_sub(before));
+    }
+}
+
+/// What the system has counted so far.
+#[derive(Debug)]
+struct Look {
+    /// The time of the server's core, and of the bots'.
+    cores: [Times; 2],
+    /// Datagrams thrown away at the server's sockets.
+    drops: Option<u64>,
+}
+
+impl Look {
+    fn at(config: &CapacityConfig, server: &Process) -> Self {
+        let sockets = server.sockets();
+        Self {
+            cores: [config.server_core, config.bots_core].map(times),
+            drops: sockets.and_then(|sockets| machine::socket_drops(&sockets)),
+        }
+    }
 }
 
 /// What a run is of.
@@ -92,8 +138,7 @@ impl Plan<'_> {
         let mut server = Process::start(program, &self.server_args())?;
         let addr = listening(&mut server, deadline, stop)?;
         let mut bots = Process::start(program, &self.bots_args(addr))?;
-        let cores = [config.server_core, config.bots_core];
-        let (mut served, mut before, mut busy) = (None, cores.map(times), [None; 2]);
+        let (mut run, mut looks) = (Run::default(), Vec::new());
         loop {
             let line = bots.out(deadline, stop)?;
             let said: Value = serde_json::from_str(&line).unwrap_or_default();
@@ -101,15 +146,16 @@ impl Plan<'_> {
                 Some(name) => {
                     stage(name);
                     if ["counting", "counted"].contains(&name) {
-                        served = Some(statistics(&mut server, deadline, stop)?);
-                        let now = cores.map(times);
-                        busy = [busy_share(before[0], now[0]), busy_share(before[1], now[1])];
-                        before = now;
+                        run.served = statistics(&mut server, deadline, stop)?;
+                        looks.push(Look::at(config, &server));
                     }
                 }
                 None => {
-                    let played = read("bots", &line)?;
-                    return Ok(Run { served: served.unwrap_or_default(), played, busy });
+                    run.played = read("bots", &line)?;
+                    if let [before, after] = &looks[..] {
+                        run.note(before, after);
+                    }
+                    return Ok(run);
                 }
             }
         }
@@ -129,7 +175,7 @@ impl Plan<'_> {
                 vec!["floor".into(), "--port=0".into(), format!("--datagram-bytes={bytes}")]
             }
         };
-        args.extend([format!("--tick-rate={}", self.rate_hz), "--json".into()]);
+        args.extend([format!("--tick-rate={}", self.rate_hz), "--json".into(), WITH_INPUT.into()]);
         args.extend(["--log-format=json".into(), "--log-level=info".into()]);
         args.extend(self.config.server_core.map(|core| format!("--pin={core}")));
         args
@@ -150,11 +196,21 @@ impl Plan<'_> {
         args.extend([format!("--encoding={encoding}"), format!("--decoders={decoders}")]);
         if self.against == Against::Server {
             args.extend(self.ticket_args());
+            args.extend(ticket_server(&config.serve_args).iter().cloned());
         }
-        args.extend(["--json".into(), "--stages".into()]);
+        args.extend(["--json".into(), "--stages".into(), WITH_INPUT.into()]);
         args.extend(config.bots_core.map(|core| format!("--pin={core}")));
         args
     }
+}
+
+/// Of the flags of a server those that say for whom tickets must be: bots need to know it too.
+fn ticket_server(serve_args: &[String]) -> &[String] {
+    let flag = "--ticket-server";
+    let is_flag = |word: &String| word == flag || word.starts_with(&format!("{flag}="));
+    let Some(at) = serve_args.iter().position(is_flag) else { return &[] };
+    let words = if serve_args[at] == flag { 2 } else { 1 };
+    &serve_args[at..serve_args.len().min(at + words)]
 }
 
 type Times = Option<(u64, u64)>;
@@ -218,9 +274,22 @@ mod tests {
     }
 
     #[test]
+    fn bots_are_told_for_whom_tickets_must_be() {
+        let told = |line: &str| {
+            let words: Vec<String> = line.split(' ').map(Into::into).collect();
+            ticket_server(&words).join(" ")
+        };
+        assert_eq!(told("--checksums --ticket-server arena --view 9"), "--ticket-server arena");
+        assert_eq!(told("--ticket-server=arena --view 9"), "--ticket-server=arena");
+        assert_eq!([told("--checksums"), told("--ticket-server")], ["", "--ticket-server"]);
+    }
+
+    #[test]
     fn keys_that_are_not_read_here_may_be_there() {
-        let line = r#"{"seconds":2.0,"peers":3,"snapshots":10,"bytes_out":1234,"drops":{},"cpu_share":null}"#;
+        let line = r#"{"seconds":2.0,"peers":3,"snapshots":10,"bytes_out":1234,"cpu_share":null,
+            "drops":{"corrected":3,"superseded":2,"length":9}}"#;
         let served: Served = read("serve", line).expect("statistics");
+        assert_eq!(served.moves_judged(), 5, "what has the wrong length is no move");
         assert_eq!((served.datagram_bytes(), served.cpu_share), (Some(123.4), None));
         assert!(read::<Served>("serve", "{}").is_err());
     }

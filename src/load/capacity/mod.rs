@@ -16,10 +16,10 @@ use serde::Serialize;
 
 pub use step::{Step, Verdict};
 pub use svg::svg;
-pub use table::{headings, row};
+pub use table::{brief, headings, row};
 
 use crate::machine;
-use crate::wire::{Encoding, SNAPSHOT_HEADER_BYTES};
+use crate::wire::{Encoding, SNAPSHOT_HEADER_BYTES, UDP_PAYLOAD_MAX};
 use measure::{Against, Plan, Run};
 use process::ProcessError;
 
@@ -86,6 +86,8 @@ pub struct CapacityReport {
     pub runs: usize,
     /// A search for each rate.
     pub rates: Vec<Search>,
+    /// Why not all of it was measured; null where it was.
+    pub unfinished: Option<String>,
 }
 
 /// Where it was measured.
@@ -119,8 +121,8 @@ pub struct Search {
 pub enum News<'a> {
     /// What happens now.
     Doing(&'a Doing<'a>),
-    /// What a step came to.
-    Done(&'a Step),
+    /// What a step came to, and all that is known with it.
+    Done(&'a Step, &'a CapacityReport),
 }
 
 /// What happens now.
@@ -138,71 +140,104 @@ pub struct Doing<'a> {
     pub stage: &'a str,
 }
 
-/// Why nothing could be found.
-#[derive(Debug, thiserror::Error)]
-pub enum CapacityError {
+/// Why a measurement does not come to its end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum Interruption {
     /// It was told to stop.
     #[error("stopped before it was done")]
     Stopped,
-    /// A program cannot be run, or the first run of a search did not come to its end.
+    /// A run did not come to its end: nothing is known then of what the machine holds.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Finds what this machine holds, at each rate. Every process that it starts has ended when it returns; once `stop`
+/// Finds what this machine holds, at each rate, and hands out what is known after each step and at the end; where it is
+/// told to stop or a run fails, the report says so. Every process that it starts has ended when it returns; once `stop`
 /// is set, that is soon.
-///
-/// # Errors
-/// If it was told to stop, a program cannot be run, or the first run of a search does not come to its end.
-pub fn run(
-    config: &CapacityConfig,
-    stop: &AtomicBool,
-    news: &mut dyn FnMut(News<'_>),
-) -> Result<CapacityReport, CapacityError> {
-    let rates: Result<Vec<Search>, CapacityError> =
-        config.rates.iter().map(|&rate_hz| search_at(config, rate_hz, stop, news)).collect();
-    let cores = std::thread::available_parallelism().ok().map(usize::from);
-    Ok(CapacityReport {
-        version: env!("CARGO_PKG_VERSION"),
-        machine: Machine {
-            processor: machine::processor(),
-            cores,
-            server_core: config.server_core,
-            bots_core: config.bots_core,
-        },
-        encoding: config.encoding,
-        sealed: config.ticket_key.is_some(),
-        serve_args: config.serve_args.clone(),
-        duration_s: config.duration.as_secs_f64(),
-        runs: config.runs,
-        rates: rates?,
-    })
+pub fn run(config: &CapacityConfig, stop: &AtomicBool, news: &mut dyn FnMut(News<'_>)) -> CapacityReport {
+    let measure = &mut |rate_hz, clients, news: &mut dyn FnMut(News<'_>)| {
+        measure_step(config, rate_hz, clients, stop, news)
+    };
+    search_all(config, measure, news)
 }
 
-fn search_at(
+/// Measures a step, or was told to stop.
+type Measure<'a> = &'a mut dyn FnMut(f64, usize, &mut dyn FnMut(News<'_>)) -> Result<Step, Interruption>;
+
+fn search_all(
     config: &CapacityConfig,
-    rate_hz: f64,
-    stop: &AtomicBool,
+    measure: Measure<'_>,
     news: &mut dyn FnMut(News<'_>),
-) -> Result<Search, CapacityError> {
-    let mut steps = Vec::new();
-    let holds = search::climb(config.from, config.to, |clients| {
-        let step = measure_step(config, rate_hz, clients, stop, news)?;
-        if let (true, Some(why)) = (steps.is_empty(), &step.failure) {
-            return Err(CapacityError::Failed(why.clone()));
+) -> CapacityReport {
+    let mut report = CapacityReport::new(config);
+    let mut interrupted = None;
+    for &rate_hz in &config.rates {
+        report.rates.push(Search::new(rate_hz));
+        let found = search::climb(config.from, config.to, |clients| {
+            let step = measure(rate_hz, clients, news)?;
+            report.add(step.clone());
+            news(News::Done(&step, &report));
+            step.failure.map_or(Ok(step.verdict == Verdict::Holds), |why| Err(Interruption::Failed(why)))
+        });
+        if let Err(why) = found {
+            interrupted = Some(why.to_string());
+            break;
         }
-        news(News::Done(&step));
-        let holds = step.verdict == Verdict::Holds;
-        steps.push(step);
-        Ok(holds)
-    })?;
-    Ok(summed_up(rate_hz, holds, steps))
+    }
+    report.rates.retain(|search| !search.steps.is_empty());
+    report.unfinished = interrupted;
+    report
 }
 
-fn summed_up(rate_hz: f64, holds: Option<usize>, mut steps: Vec<Step>) -> Search {
-    steps.sort_by_key(|step| step.clients);
-    let limit = steps.iter().find(|step| step.verdict != Verdict::Holds).map(|step| step.verdict);
-    Search { rate_hz, holds, limit, steps }
+impl CapacityReport {
+    fn new(config: &CapacityConfig) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            machine: Machine {
+                processor: machine::processor(),
+                cores: std::thread::available_parallelism().ok().map(usize::from),
+                server_core: config.server_core,
+                bots_core: config.bots_core,
+            },
+            encoding: config.encoding,
+            sealed: config.ticket_key.is_some(),
+            serve_args: config.serve_args.clone(),
+            duration_s: config.duration.as_secs_f64(),
+            runs: config.runs,
+            rates: Vec::new(),
+            unfinished: Some(Interruption::Stopped.to_string()),
+        }
+    }
+
+    /// Whether any step came to its end.
+    pub fn has_figures(&self) -> bool {
+        self.rates.iter().flat_map(|search| &search.steps).any(|step| step.verdict != Verdict::Failed)
+    }
+
+    fn add(&mut self, step: Step) {
+        if let Some(search) = self.rates.last_mut() {
+            search.add(step);
+        }
+    }
+}
+
+impl Search {
+    fn new(rate_hz: f64) -> Self {
+        Self { rate_hz, holds: None, limit: None, steps: Vec::new() }
+    }
+
+    fn add(&mut self, step: Step) {
+        self.steps.push(step);
+        self.steps.sort_by_key(|step| step.clients);
+        let holding = self.steps.iter().filter(|step| step.verdict == Verdict::Holds);
+        self.holds = holding.map(|step| step.clients).max();
+        self.limit = self.first_beyond().map(|step| step.verdict);
+    }
+
+    /// The step with the fewest clients that does not hold. One that failed does not say whether it does.
+    fn first_beyond(&self) -> Option<&Step> {
+        self.steps.iter().find(|step| ![Verdict::Holds, Verdict::Failed].contains(&step.verdict))
+    }
 }
 
 /// The runs of a step, by turns against the server and the floor: what disturbs the machine for a while disturbs both.
@@ -212,7 +247,7 @@ fn measure_step(
     clients: usize,
     stop: &AtomicBool,
     news: &mut dyn FnMut(News<'_>),
-) -> Result<Step, CapacityError> {
+) -> Result<Step, Interruption> {
     let (mut runs, mut floor): (Vec<Run>, Vec<Run>) = (Vec::new(), Vec::new());
     for run in 1..=config.runs {
         for against_floor in [false, true].into_iter().take(1 + usize::from(config.floor)) {
@@ -224,10 +259,7 @@ fn measure_step(
             match measured {
                 Ok(measured) if against_floor => floor.push(measured),
                 Ok(measured) => runs.push(measured),
-                Err(ProcessError::Stopped) => return Err(CapacityError::Stopped),
-                Err(error @ ProcessError::System { .. }) => {
-                    return Err(CapacityError::Failed(error.to_string()));
-                }
+                Err(ProcessError::Stopped) => return Err(Interruption::Stopped),
                 Err(error) => return Ok(Step::failed(rate_hz, clients, error.to_string())),
             }
         }
@@ -240,21 +272,96 @@ fn floor_bytes(runs: &[Run]) -> usize {
     let sent = runs.last().and_then(|run| run.served.datagram_bytes()).unwrap_or_default();
     // A multiple of 4, as the floor wants it; the rounding is less than a thousandth of what a datagram costs.
     let bytes = (sent / 4.0).round() as usize * 4;
-    bytes.max(SNAPSHOT_HEADER_BYTES + 16)
+    bytes.clamp(SNAPSHOT_HEADER_BYTES + 16, UDP_PAYLOAD_MAX / 4 * 4)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    pub(super) fn config(rates: &[f64], from: usize, to: usize) -> CapacityConfig {
+        CapacityConfig {
+            program: PathBuf::new(),
+            rates: rates.to_vec(),
+            from,
+            to,
+            duration: Duration::from_secs(1),
+            warmup: Duration::ZERO,
+            encoding: Encoding::Compact,
+            server_core: None,
+            bots_core: None,
+            ticket_key: None,
+            serve_args: Vec::new(),
+            floor: false,
+            runs: 1,
+        }
+    }
+
+    fn step(clients: usize, verdict: Verdict) -> Step {
+        Step { clients, verdict, ..Step::default() }
+    }
+
+    /// A search in short: its rate, what holds, what gave way, and what was tried.
+    type Found = (f64, Option<usize>, Option<Verdict>, Vec<usize>);
+
+    fn found(report: &CapacityReport) -> Vec<Found> {
+        let tried = |search: &Search| search.steps.iter().map(|step| step.clients).collect();
+        report.rates.iter().map(|s| (s.rate_hz, s.holds, s.limit, tried(s))).collect()
+    }
+
     #[test]
     fn a_search_is_told_in_order_with_what_gave_way_first() {
-        let step = |clients, verdict| Step { clients, verdict, ..Step::default() };
-        let steps = vec![step(8, Verdict::Holds), step(16, Verdict::Lost), step(12, Verdict::Tick)];
-        let search = summed_up(30.0, Some(8), steps);
-        assert_eq!(search.steps.iter().map(|step| step.clients).collect::<Vec<_>>(), [8, 12, 16]);
-        assert_eq!((search.holds, search.limit), (Some(8), Some(Verdict::Tick)));
-        assert_eq!(summed_up(30.0, Some(8), vec![step(8, Verdict::Holds)]).limit, None);
+        let measure: Measure<'_> = &mut |_, clients, _| {
+            let verdict = if clients < 10 {
+                Verdict::Holds
+            } else if clients < 14 {
+                Verdict::Tick
+            } else {
+                Verdict::Lost
+            };
+            Ok(step(clients, verdict))
+        };
+        let report = search_all(&config(&[30.0], 7, 28), measure, &mut |_| {});
+        assert_eq!(found(&report), [(30.0, Some(9), Some(Verdict::Tick), vec![7, 8, 9, 10, 14])]);
+        assert_eq!(report.unfinished, None);
+        let holding: Measure<'_> = &mut |_, clients, _| Ok(step(clients, Verdict::Holds));
+        assert_eq!(search_all(&config(&[30.0], 8, 8), holding, &mut |_| {}).rates[0].limit, None);
+    }
+
+    #[test]
+    fn a_run_that_fails_ends_it_and_what_is_known_stays() {
+        let measure: Measure<'_> = &mut |rate_hz, clients, _| {
+            let fails = rate_hz > 100.0 || clients > 16;
+            Ok(if fails {
+                Step::failed(rate_hz, clients, "no room".into())
+            } else {
+                step(clients, Verdict::Holds)
+            })
+        };
+        let mut known = Vec::new();
+        let mut hear = |news: News<'_>| {
+            if let News::Done(step, report) = news {
+                known.push((step.clients, report.has_figures(), report.unfinished.is_some()));
+            }
+        };
+        let report = search_all(&config(&[30.0, 60.0], 8, 32), measure, &mut hear);
+        assert_eq!(found(&report), [(30.0, Some(16), None, vec![8, 16, 32])], "nothing is tried after it");
+        assert_eq!(report.unfinished.as_deref(), Some("no room"));
+        assert_eq!(known, [(8, true, true), (16, true, true), (32, true, true)], "after each step");
+        let report = search_all(&config(&[30.0, 128.0], 8, 16), measure, &mut |_| {});
+        assert_eq!(found(&report)[0], (30.0, Some(16), None, vec![8, 16]), "an earlier rate");
+        let report = search_all(&config(&[128.0], 8, 16), measure, &mut |_| {});
+        assert!(!report.has_figures());
+    }
+
+    #[test]
+    fn who_is_told_to_stop_says_what_is_known() {
+        let measure: Measure<'_> = &mut |rate_hz, clients, _| {
+            if rate_hz > 100.0 { Err(Interruption::Stopped) } else { Ok(step(clients, Verdict::Holds)) }
+        };
+        let report = search_all(&config(&[30.0, 128.0], 8, 8), measure, &mut |_| {});
+        assert_eq!(found(&report), [(30.0, Some(8), None, vec![8])]);
+        assert_eq!(report.unfinished.as_deref(), Some("stopped before it was done"));
     }
 
     #[test]
@@ -272,6 +379,7 @@ mod tests {
         };
         assert_eq!(floor_bytes(&[sent(10, 11_990)]), 1_200);
         assert_eq!(floor_bytes(&[sent(10, 470)]), 48);
+        assert_eq!(floor_bytes(&[sent(10, 655_070)]), 65_504, "no more than UDP carries");
         assert_eq!(floor_bytes(&[]), 48);
     }
 }

@@ -1,6 +1,6 @@
 //! A process of our own program: what it says, line by line, and its end, which never fails to come.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::ffi::OsStr;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::Path;
@@ -53,7 +53,8 @@ pub(super) enum Line {
     Log(String),
 }
 
-/// A running process. Dropping it ends it, whatever it does, and waits until it has ended.
+/// A running process. Dropping it ends it, whatever it does, and waits until it has ended. Its standard input ends with
+/// ours, also where we are killed: a command that is told to look at it ends then too.
 #[derive(Debug)]
 pub(super) struct Process {
     name: String,
@@ -73,7 +74,7 @@ impl Process {
 
     fn spawn(program: &Path, args: &[String]) -> io::Result<(Child, Receiver<Line>)> {
         let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for (name, _) in std::env::vars_os().filter(|(name, _)| is_ours(name)) {
             command.env_remove(name);
         }
@@ -117,6 +118,11 @@ impl Process {
                 return Ok(line);
             }
         }
+    }
+
+    /// The numbers of its sockets, where the system says so.
+    pub(super) fn sockets(&self) -> Option<HashSet<u64>> {
+        machine::socket_numbers_of(self.child.id())
     }
 
     /// Asks it for its statistics, the next line of its standard output.

@@ -6,23 +6,23 @@ use serde::Serialize;
 
 use super::measure::Run;
 
-/// A step holds while at most so many of its snapshots are lost: one in a thousand.
+/// A step holds while at most so many of its snapshots are lost, and of its moves: one in a thousand.
 const LOST_MAX: f64 = 0.001;
-/// The bots keep up while they send so many of their moves.
-const MOVES_MIN: f64 = 0.99;
+/// The bots keep up while they have no time for at most so many of their moves.
+const SKIPPED_MAX: f64 = 0.01;
 
 /// Whether a step holds, or what gave way first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// All joined, hardly a snapshot was lost, and ticks ended within their period.
+    /// All joined, hardly a snapshot or a move was lost, and ticks ended within their period.
     #[default]
     Holds,
     /// Not all clients could join.
     Joining,
-    /// The bots sent fewer moves than they were to: what they saw says little about the server.
+    /// The bots had no time for moves of clients that played: what they saw says little about the server.
     Bots,
-    /// More than one snapshot in a thousand was lost, those at the bots' own sockets not counted.
+    /// More than one snapshot in a thousand was lost, those at the bots' own sockets not counted; or more than one move.
     Lost,
     /// The 99th percentile of the tick's duration was longer than the period.
     Tick,
@@ -37,7 +37,7 @@ impl Verdict {
             Verdict::Holds => "holds",
             Verdict::Joining => "not all could join",
             Verdict::Bots => "the bots are too slow",
-            Verdict::Lost => "snapshots lost",
+            Verdict::Lost => "snapshots or moves lost",
             Verdict::Tick => "tick too long",
             Verdict::Failed => "failed",
         }
@@ -97,6 +97,14 @@ pub struct Step {
     pub others_on_server_core: Option<f64>,
     /// The same of the bots' core.
     pub others_on_bots_core: Option<f64>,
+    /// Clients that took in the whole of their snapshots, which ages are over, in the run with the fewest.
+    pub clients_decoded: Option<usize>,
+    /// Moves that the bots had no time for while their clients played, of all that were due.
+    pub moves_skipped: Option<f64>,
+    /// Moves that the server neither applied nor had its game refuse or correct, of those sent.
+    pub moves_lost: Option<f64>,
+    /// Datagrams lost at the server's own socket, of the moves sent.
+    pub lost_at_server: Option<f64>,
 }
 
 impl Step {
@@ -134,6 +142,10 @@ impl Step {
             bots_core_share: of(&|run| run.played.cpu_share),
             others_on_server_core: of_all(&|run| beside(run.busy[0], run.served.cpu_share)),
             others_on_bots_core: of_all(&|run| beside(run.busy[1], run.played.cpu_share)),
+            clients_decoded: runs.iter().map(|run| run.played.clients_decoded).min(),
+            moves_skipped: of(&moves_skipped),
+            moves_lost: of(&moves_lost),
+            lost_at_server: of(&|run| of_moves(run, run.server_drops?)),
             ..Self::default()
         };
         step.verdict = step.judged();
@@ -146,13 +158,16 @@ impl Step {
     }
 
     fn judged(&self) -> Verdict {
-        let below = |figure: Option<f64>, least: f64| figure.is_none_or(|figure| figure < least);
         let above = |figure: Option<f64>, most: f64| figure.is_none_or(|figure| figure > most);
+        // Where no move was due, or the system does not say, there is nothing to blame anyone for.
+        let known_above = |figure: Option<f64>, most: f64| figure.is_some_and(|figure| figure > most);
+        let moves_lost =
+            [self.moves_lost, self.lost_at_server].into_iter().any(|lost| known_above(lost, LOST_MAX));
         if self.joined.is_none_or(|joined| joined < self.clients) {
             Verdict::Joining
-        } else if below(self.moves_sent, MOVES_MIN) {
+        } else if known_above(self.moves_skipped, SKIPPED_MAX) {
             Verdict::Bots
-        } else if above(self.lost, LOST_MAX) {
+        } else if above(self.lost, LOST_MAX) || moves_lost {
             Verdict::Lost
         } else if above(self.tick_us_p99, 1e6 / self.rate_hz) {
             Verdict::Tick
@@ -165,6 +180,20 @@ impl Step {
 fn lost(run: &Run) -> u64 {
     let missing = run.played.snapshots_expected.saturating_sub(run.played.snapshots_received);
     missing.saturating_sub(run.played.socket_queue_losses.unwrap_or(0))
+}
+
+fn moves_skipped(run: &Run) -> Option<f64> {
+    let (sent, skipped) = (run.played.moves_sent, run.played.moves_skipped);
+    share(skipped as f64, (sent + skipped) as f64)
+}
+
+fn moves_lost(run: &Run) -> Option<f64> {
+    let missing = run.played.moves_sent.saturating_sub(run.played.moves_applied);
+    of_moves(run, missing.saturating_sub(run.served.moves_judged()))
+}
+
+fn of_moves(run: &Run, part: u64) -> Option<f64> {
+    share(part as f64, run.played.moves_sent as f64)
 }
 
 fn of_expected(run: &Run, part: u64) -> Option<f64> {
@@ -212,14 +241,15 @@ mod tests {
         };
         let played = Played {
             joined: 10,
+            clients_decoded: 10,
             moves_sent: 1_000,
-            moves_applied: 990,
+            moves_applied: 999,
             snapshots_expected: 1_000,
             snapshots_received: 997,
             socket_queue_losses: Some(2),
             ..Played::default()
         };
-        Run { served, played, busy: [None; 2] }
+        Run { served, played, ..Run::default() }
     }
 
     fn step(change: impl Fn(&mut Run)) -> Step {
@@ -239,8 +269,42 @@ mod tests {
         assert_eq!(step(|run| run.played.socket_queue_losses = None).verdict, Verdict::Lost);
         assert_eq!(step(|run| run.served.tick_us_p99 = Some(10_001.0)).verdict, Verdict::Tick);
         assert_eq!(step(|run| run.served.tick_us_p99 = None).verdict, Verdict::Tick, "no tick at all");
-        assert_eq!(step(|run| run.played.moves_sent = 980).verdict, Verdict::Bots);
+        assert_eq!(step(|run| run.played.moves_skipped = 11).verdict, Verdict::Bots);
         assert_eq!(step(|run| run.played.joined = 9).verdict, Verdict::Joining);
+    }
+
+    #[test]
+    fn bots_are_blamed_for_moves_that_they_skipped_and_for_nothing_else() {
+        let stalled = |run: &mut Run| {
+            (run.played.moves_sent, run.played.moves_applied) = (500, 500);
+            run.played.snapshots_received = 500;
+        };
+        let server = step(stalled);
+        assert_eq!(
+            (server.verdict, server.moves_sent),
+            (Verdict::Lost, Some(0.5)),
+            "clients that hear nothing stop"
+        );
+        let bots = step(|run| {
+            stalled(run);
+            run.played.moves_skipped = 500;
+        });
+        assert_eq!((bots.verdict, bots.moves_skipped), (Verdict::Bots, Some(0.5)));
+        assert_eq!(step(|run| run.played.moves_skipped = 10).verdict, Verdict::Holds, "one in a hundred");
+    }
+
+    #[test]
+    fn moves_may_be_lost_as_little_as_snapshots() {
+        let lost = step(|run| run.played.moves_applied = 998);
+        assert_eq!((lost.verdict, lost.moves_lost), (Verdict::Lost, Some(0.002)));
+        let judged = step(|run| {
+            run.played.moves_applied = 998;
+            run.served.drops.insert("corrected".into(), 1);
+        });
+        assert_eq!((judged.verdict, judged.moves_lost), (Verdict::Holds, Some(0.001)));
+        let at_server = step(|run| run.server_drops = Some(2));
+        assert_eq!((at_server.verdict, at_server.lost_at_server), (Verdict::Lost, Some(0.002)));
+        assert_eq!(step(|run| run.server_drops = Some(1)).verdict, Verdict::Holds);
     }
 
     #[test]
@@ -266,7 +330,8 @@ mod tests {
         let keys = "rate_hz, clients, verdict, failed, failure, no room, joined, cpu_us_per_client_tick, \
             floor_cpu_us_per_client_tick, ratio_to_floor, core_share, tick_us_p50, tick_us_p99, tick_us_max, \
             late_us_p50, late_us_p99, delivered, lost, lost_at_bots, moves_sent, moves_applied, snapshot_bytes, \
-            bytes_per_client_second, age_ms_p99, bots_core_share, others_on_server_core, others_on_bots_core";
+            bytes_per_client_second, age_ms_p99, bots_core_share, others_on_server_core, others_on_bots_core, \
+            clients_decoded, moves_skipped, moves_lost, lost_at_server";
         let told: Vec<&str> = json.split('"').skip(1).step_by(2).collect();
         assert_eq!(told.join(", "), keys);
     }

@@ -244,6 +244,7 @@ mod tests {
             duration_s: 1.0,
             runs: 1,
             rates: vec![search],
+            unfinished: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The steps as rows of a table, which people read in a terminal and a page takes as it is.
 
-use super::Step;
+use super::{CapacityReport, Search, Step};
 
 /// A column: what stands above it, and what of a step stands in it.
 struct Column {
@@ -8,7 +8,7 @@ struct Column {
     value: fn(&Step) -> String,
 }
 
-const COLUMNS: [Column; 12] = [
+const COLUMNS: [Column; 13] = [
     Column { heading: "Hz", value: |step| step.rate_hz.to_string() },
     Column { heading: "clients", value: |step| step.clients.to_string() },
     Column { heading: "CPU us", value: |step| told(step.cpu_us_per_client_tick, 1.0, 2) },
@@ -26,6 +26,7 @@ const COLUMNS: [Column; 12] = [
     },
     Column { heading: "delivered %", value: |step| cut(step.delivered) },
     Column { heading: "lost at bots %", value: |step| told(step.lost_at_bots, 100.0, 3) },
+    Column { heading: "moves lost %", value: |step| told(step.moves_lost, 100.0, 3) },
     Column { heading: "bots' core %", value: |step| told(step.bots_core_share, 100.0, 1) },
     Column {
         heading: "others %",
@@ -44,6 +45,9 @@ const FLOOR_COLUMNS: [Column; 2] = [
 ];
 
 const VERDICT: Column = Column { heading: "verdict", value: |step| step.verdict.in_words().into() };
+
+/// The columns that a page has no room for.
+const NOT_BRIEF: [&str; 4] = ["lost at bots %", "others %", "B/s each", "floor us"];
 
 /// The least width of a column, so that figures of the usual size stand below one another.
 const WIDTH_MIN: usize = 6;
@@ -66,6 +70,33 @@ pub fn row(step: &Step, floor: bool) -> String {
     format!("|{}|\n", join(cells))
 }
 
+/// The table of a page, in Markdown: a row for each rate, of the most clients that hold, with what gave way first; where
+/// none hold, of the fewest. Of the columns those that say most.
+pub fn brief(report: &CapacityReport) -> String {
+    let has_floor =
+        report.rates.iter().flat_map(|search| &search.steps).any(|step| step.ratio_to_floor.is_some());
+    let columns = || columns(has_floor).filter(|column| !NOT_BRIEF.contains(&column.heading));
+    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    let headings = line(columns().map(|column| column.heading.into()).collect());
+    let rules = format!("|{}\n", "---:|".repeat(columns().count()));
+    let rows = report.rates.iter().filter_map(|search| {
+        let (step, verdict) = summed_up(search)?;
+        let cells = columns().map(|column| (column.value)(step));
+        Some(line(cells.take(columns().count() - 1).chain([verdict]).collect()))
+    });
+    headings + &rules + &rows.collect::<String>()
+}
+
+/// The step that stands for a search, and its verdict.
+fn summed_up(search: &Search) -> Option<(&Step, String)> {
+    let most = search.steps.iter().find(|step| Some(step.clients) == search.holds);
+    let step = most.or(search.steps.first())?;
+    let beyond = search.first_beyond().filter(|beyond| beyond.clients > step.clients);
+    let beyond = beyond
+        .map_or(String::new(), |beyond| format!("; with {} {}", beyond.clients, beyond.verdict.in_words()));
+    Some((step, step.verdict.in_words().to_owned() + &beyond))
+}
+
 fn cell(column: &Column, text: &str) -> String {
     format!("{text:>width$}", width = column.heading.len().max(WIDTH_MIN))
 }
@@ -85,7 +116,37 @@ fn cut(share: Option<f64>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Verdict, tests::config};
     use super::*;
+
+    #[test]
+    fn a_page_has_a_row_for_each_rate_that_says_what_gave_way_first() {
+        let mut report = CapacityReport::new(&config(&[], 1, 1));
+        for (rate_hz, clients, verdict) in [
+            (30.0, 1_000, Verdict::Holds),
+            (30.0, 2_000, Verdict::Bots),
+            (30.0, 1_500, Verdict::Failed),
+            (128.0, 9, Verdict::Tick),
+        ] {
+            if report.rates.last().is_none_or(|search| search.rate_hz != rate_hz) {
+                report.rates.push(Search::new(rate_hz));
+            }
+            report.add(Step { rate_hz, clients, verdict, delivered: Some(1.0), ..Step::default() });
+        }
+        let page = brief(&report);
+        let lines: Vec<&str> = page.lines().collect();
+        let headings = "| Hz | clients | CPU us | core % | tick ms p50/p99/max | late us p50/p99 | delivered % | \
+            moves lost % | bots' core % | age ms p99 | verdict |";
+        assert_eq!((lines.len(), lines[0]), (4, headings));
+        assert_eq!(lines[1], "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
+        assert_eq!(
+            lines[2],
+            "| 30 | 1000 | - | - | -/-/- | -/- | 100.000 | - | - | - | holds; with 2000 the bots are too slow |"
+        );
+        assert!(lines[3].starts_with("| 128 | 9 | ") && lines[3].ends_with(" | tick too long |"), "{page}");
+        report.add(Step { ratio_to_floor: Some(1.2), ..Step::default() });
+        assert!(brief(&report).contains("| age ms p99 | x floor | verdict |"));
+    }
 
     #[test]
     fn rows_stand_below_their_headings() {

@@ -61,6 +61,7 @@ impl Floor {
             let told = format!("a floor sends {least} to {most} bytes, not {}", config.datagram_bytes);
             return Err(io::Error::new(io::ErrorKind::InvalidInput, told).into());
         }
+        let config = FloorConfig { datagram_bytes: whole(config.datagram_bytes), ..config };
         Self::start(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port), config)
     }
 
@@ -115,6 +116,11 @@ impl Drop for Floor {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
     }
+}
+
+/// Cut to whole client ids, of which the datagrams are made.
+fn whole(datagram_bytes: usize) -> usize {
+    datagram_bytes / size_of::<u32>() * size_of::<u32>()
 }
 
 /// A snapshot of so many bytes that tells of no player: filled up with the id of nobody, as one that has gone.

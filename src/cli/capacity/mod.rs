@@ -1,8 +1,9 @@
 //! `tickcast capacity`: what is asked for, a line of progress, the table, and files.
 
-use std::fs::File;
+mod files;
+
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,10 +12,11 @@ use clap::Args;
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser as _};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use self::files::Files;
 use super::bots::{encoding_named, parse_clients, parse_duration, parse_warmup};
 use super::{CommandError, running};
 use crate::config::TickRate;
-use crate::load::capacity::{self, CapacityConfig, CapacityReport, Doing, News};
+use crate::load::capacity::{self, CapacityConfig, CapacityReport, Doing, News, Search};
 use crate::machine;
 use crate::wire::Encoding;
 
@@ -25,9 +27,15 @@ const RUNS_MAX: usize = 99;
 ///
 /// Starts servers and bots as processes of their own, on loopback and each on a core of its own, with more and more
 /// clients: twice as many each time, then halving the gap. A number of clients holds while at most one snapshot in a
-/// thousand is lost (those at the bots' own sockets are told apart) and the 99th percentile of the tick's duration
-/// stays within the period. It takes some ten steps for each rate; each as long as joining, --warmup and --duration,
-/// times the runs. Needs Linux.
+/// thousand is lost (those at the bots' own sockets are told apart), at most one move in a thousand, and the 99th
+/// percentile of the tick's duration stays within the period. It takes some ten steps for each rate; each as long as
+/// joining, --warmup and --duration, times the runs.
+///
+/// Bots read and acknowledge every snapshot, and a sample decodes all of it, which ages are over: so many that they
+/// are told of 3 million players a second, 10 to 100 (clients_decoded in the JSON).
+///
+/// Files are written anew after each step. A run that does not come to its end, or a signal, ends it, with exit code
+/// 1; the files then have what is known, and why that is not all (unfinished in the JSON). Needs Linux.
 #[derive(Args, Clone, Debug)]
 pub(super) struct CapacityArgs {
     /// Ticks per second, and moves of each client, 1 to 1000 each; a search for each
@@ -72,6 +80,9 @@ pub(super) struct CapacityArgs {
     /// Draw them into this file, as SVG
     #[arg(long, env = "TICKCAST_SVG_FILE", value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Write a table for a page to this file, as Markdown: a row for each rate, of the most clients that hold
+    #[arg(long, env = "TICKCAST_TABLE_FILE", value_name = "FILE")]
+    table: Option<PathBuf>,
     /// Start the servers with these flags besides, such as `-- --send-spread 50`
     #[arg(last = true, value_name = "SERVE FLAGS")]
     serve: Vec<String>,
@@ -82,35 +93,47 @@ pub(super) fn run(args: CapacityArgs) -> Result<(), CommandError> {
     if args.from > args.to {
         return Err(format!("--from {} is more than --to {}", args.from, args.to).into());
     }
-    let files = Files::create(&args)?;
+    let files = Arc::new(Files::new(args.json.as_deref(), args.svg.as_deref(), args.table.as_deref())?);
     let config = config_of(&args, &machine::cores())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(measured(config))?;
-    for search in &report.rates {
-        let holds = search.holds.map_or("none of those tried".into(), |clients| clients.to_string());
-        let then = search.limit.map_or("nothing gave way", |limit| limit.in_words());
-        writeln!(std::io::stdout(), "{} Hz holds: {holds} (then: {then})", search.rate_hz)?;
-    }
-    files.write(&report)
+    let report = runtime.block_on(measured(config, Arc::clone(&files)))?;
+    // Before anything else is said: nobody may read it any more.
+    files.write(&report)?;
+    write!(std::io::stdout(), "{}", summary(&report))?;
+    report.unfinished.map_or(Ok(()), |why| Err(why.into()))
 }
 
 /// Measures on a thread of its own, which ends its processes before it ends.
-async fn measured(config: CapacityConfig) -> Result<CapacityReport, CommandError> {
+async fn measured(config: CapacityConfig, files: Arc<Files>) -> Result<CapacityReport, CommandError> {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
-    let signal = running::stop_signal()?;
+    let mut signals = running::stop_signals()?;
+    let mut hangups = running::hangups(!machine::ignores_hangups())?;
     let mut work = tokio::task::spawn_blocking(move || {
-        let mut told = Told::new(config.floor);
+        let mut told = Told::new(config.floor, files);
         capacity::run(&config, &stopped, &mut |news| told.tell(news))
     });
-    let report = tokio::select! {
-        report = &mut work => report,
-        _name = signal => {
-            stop.store(true, Ordering::Release);
-            work.await
-        }
+    tokio::select! {
+        report = &mut work => return Ok(report?),
+        _name = signals() => {}
+        () = hangups() => {}
+    }
+    stop.store(true, Ordering::Release);
+    Ok(work.await?)
+}
+
+/// A line for each rate. The last one may not have come to its end.
+fn summary(report: &CapacityReport) -> String {
+    let last = report.rates.len().saturating_sub(1);
+    let line = |(place, search): (usize, &Search)| {
+        let holds = search.holds.map_or("none of those tried".into(), |clients| clients.to_string());
+        let then = match search.limit.map_or("nothing gave way", |limit| limit.in_words()) {
+            _ if place == last && report.unfinished.is_some() => "not all was tried".into(),
+            then => format!("then: {then}"),
+        };
+        format!("{} Hz holds: {holds} ({then})\n", search.rate_hz)
     };
-    Ok(report??)
+    report.rates.iter().enumerate().map(line).collect()
 }
 
 fn config_of(args: &CapacityArgs, cores: &[usize]) -> Result<CapacityConfig, CommandError> {
@@ -148,28 +171,26 @@ struct Told {
     bar: ProgressBar,
     floor: bool,
     has_headings: bool,
+    files: Arc<Files>,
 }
 
 impl Told {
-    fn new(floor: bool) -> Self {
+    fn new(floor: bool, files: Arc<Files>) -> Self {
         let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
         let bar = ProgressBar::new_spinner().with_style(style.expect("the template is well-formed"));
         bar.enable_steady_tick(Duration::from_millis(250));
-        Self { bar, floor, has_headings: false }
+        Self { bar, floor, has_headings: false, files }
     }
 
     fn tell(&mut self, news: News<'_>) {
         match news {
             News::Doing(doing) => self.bar.set_message(in_words(doing)),
-            News::Done(step) => {
+            News::Done(step, report) => {
+                let _it_is_tried_again_at_the_end = self.files.write(report);
                 let headings = if self.has_headings { String::new() } else { capacity::headings(self.floor) };
                 self.has_headings = true;
                 let rows = headings + &capacity::row(step, self.floor);
-                let why = step.failure.as_deref().map_or(String::new(), |why| format!("{why}\n"));
-                self.bar.suspend(|| {
-                    let _nobody_reads_it = write!(std::io::stdout(), "{rows}");
-                    let _nobody_reads_it = write!(std::io::stderr(), "{why}");
-                });
+                self.bar.suspend(|| _ = write!(std::io::stdout(), "{rows}"));
             }
         }
     }
@@ -179,36 +200,6 @@ fn in_words(doing: &Doing<'_>) -> String {
     let against = if doing.floor { "the floor" } else { "the server" };
     let stage = doing.stage.replace('_', " ");
     format!("{} Hz, {} clients, run {} against {against}: {stage}", doing.rate_hz, doing.clients, doing.run)
-}
-
-/// Where the figures go. Created before anything is measured: a path that cannot be written shows at once.
-struct Files {
-    json: Option<File>,
-    svg: Option<File>,
-}
-
-impl Files {
-    fn create(args: &CapacityArgs) -> Result<Self, CommandError> {
-        let create = |flag: &str, path: &Option<PathBuf>| -> Result<Option<File>, CommandError> {
-            let created = path.as_deref().map(|path| created(flag, path)).transpose()?;
-            Ok(created)
-        };
-        Ok(Self { json: create("--json", &args.json)?, svg: create("--svg", &args.svg)? })
-    }
-
-    fn write(self, report: &CapacityReport) -> Result<(), CommandError> {
-        if let Some(mut file) = self.json {
-            writeln!(file, "{}", serde_json::to_string_pretty(report)?)?;
-        }
-        if let Some(mut file) = self.svg {
-            file.write_all(capacity::svg(report).as_bytes())?;
-        }
-        Ok(())
-    }
-}
-
-fn created(flag: &str, path: &Path) -> Result<File, CommandError> {
-    File::create(path).map_err(|error| format!("{flag} {}: {error}", path.display()).into())
 }
 
 fn parse_runs(text: &str) -> Result<usize, String> {
