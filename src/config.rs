@@ -47,8 +47,8 @@ const VIEW_PEERS_MAX: u64 = 32_768;
 
 /// How many clients may ask to join in a second, all together: 10,000 in four seconds, and the retries of half.
 const JOINS_PER_SECOND: u64 = 4_000;
-/// How many of them in one tick, at the least.
-const JOINS_PER_TICK_MIN: usize = 512;
+/// How many of them in one tick, at the least and at the most: as many more are kept for some, and the queue has room for all.
+const JOINS_PER_TICK: (usize, usize) = (256, QUEUE_PLACES_MIN / 2);
 
 /// What a server core is told at its start.
 ///
@@ -233,10 +233,11 @@ impl Config {
         places.max(2 * self.burst() as usize)
     }
 
-    /// How many hellos of clients that do not play yet may reach one tick: each costs an answer.
+    /// How many hellos of clients that do not play yet may reach one tick: each costs an answer. As many more are kept, one half
+    /// for those who name a session that plays, the other for prefixes of addresses that say little.
     pub fn joins_per_tick(&self) -> usize {
         let in_a_period = JOINS_PER_SECOND * self.tick_rate.period().as_nanos() as u64 / 1_000_000_000;
-        (in_a_period as usize).clamp(JOINS_PER_TICK_MIN, QUEUE_PLACES_MIN)
+        (in_a_period as usize).clamp(JOINS_PER_TICK.0, JOINS_PER_TICK.1)
     }
 }
 

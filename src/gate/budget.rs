@@ -21,21 +21,30 @@ pub(super) struct Budget {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Account(pub(super) Duration);
 
-/// What a peer has left to spend: on moves and leaves, and on hellos. Apart, because whoever reads its challenges can say
-/// hello in its name, and shall not cost it a move by that.
+/// What a peer has left to spend: on moves and leaves, on hellos, and on hellos that make another session of its own. Apart,
+/// because whoever reads its challenges can say hello in its name, and shall not cost it a move by that.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PeerAccounts {
     pub(super) moves: Account,
     pub(super) hellos: Account,
+    pub(super) returns: Account,
 }
 
 /// How many hellos with a proof a peer may send in a second, and at once.
 const HELLOS: (u32, u32) = (8, 8);
 
+/// How many of them may make another session, wherever they come from: a client says hello after a second of silence.
+const RETURNS: (u32, u32) = (1, 4);
+
 impl Budget {
     /// That of hellos.
     pub(super) fn of_hellos() -> Self {
         Self::new(HELLOS.0, HELLOS.1)
+    }
+
+    /// That of hellos which make another session.
+    pub(super) fn of_returns() -> Self {
+        Self::new(RETURNS.0, RETURNS.1)
     }
 
     pub(super) fn new(per_second: u32, burst: u32) -> Self {
@@ -46,7 +55,7 @@ impl Budget {
     /// The accounts of a peer that joins at `age`: good for [`OPENING`] datagrams at once.
     pub(super) fn open(&self, age: Duration) -> PeerAccounts {
         let moves = Account(age + self.tolerance.saturating_sub(self.interval * (OPENING - 1)));
-        PeerAccounts { moves, hellos: Account(age) }
+        PeerAccounts { moves, hellos: Account(age), returns: Account(age) }
     }
 
     /// Charges one datagram at `age`. False if the peer has sent too much; then nothing is charged.

@@ -46,7 +46,7 @@ drop_reasons! {
     Sequence = "sequence",
     /// More datagrams than a peer may send.
     Rate = "rate",
-    /// A first hello, or one of another version, that got no answer: there were too many.
+    /// A first hello, one of another version, or one whose ticket is missing or wrong, that got no answer: there were too many.
     Unanswered = "unanswered",
     /// A hello with a proof that this server did not hand out to its address.
     Proof = "proof",
@@ -56,7 +56,7 @@ drop_reasons! {
     StaleHello = "stale_hello",
     /// A hello of another version of the protocol; answered with a refusal.
     Version = "version",
-    /// The queue to the tick was full.
+    /// The queue to the tick was full, or had no place left for hellos.
     QueueFull = "queue_full",
     /// A command for a peer that had gone by the time of the tick.
     PeerGone = "peer_gone",
@@ -88,6 +88,8 @@ drop_reasons! {
     TicketServer = "ticket_server",
     /// A hello answered with a refusal: its ticket is for another client id.
     TicketClient = "ticket_client",
+    /// A hello whose ticket was not looked at: there were too many.
+    NotLookedAt = "not_looked_at",
     /// A hello answered with a refusal: it was not made with the session key of its ticket.
     TicketBearer = "ticket_bearer",
     /// A hello answered with a refusal: the game does not let the client play.

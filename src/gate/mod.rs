@@ -7,9 +7,12 @@ mod address;
 mod beside;
 mod budget;
 mod drops;
+mod hellos;
 #[cfg(tickcast_loom)]
 mod model;
+mod moves;
 mod peer;
+mod places;
 mod proof;
 #[cfg(all(test, tickcast_loom))]
 mod races;
@@ -31,15 +34,16 @@ use crate::config::Config;
 use crate::seal::Opener;
 use crate::secret::Secret;
 use crate::wire::{
-    self, Ack, Challenge, Encoding, FromClient, FromServer, HELLO_BYTES, Hello, LEAVE_BYTES, Leave,
-    MOVE_BYTES, Move, PROTOCOL_VERSION, Position, Proof, REFUSAL_BYTES, Refusal, RefusalReason,
-    SEALED_EXTRA_BYTES, TICKET_HELLO_BYTES, Tick,
+    self, Ack, Encoding, FromClient, FromServer, HELLO_BYTES, Hello, LEAVE_BYTES, MOVE_BYTES, Move,
+    PROTOCOL_VERSION, Position, SEALED_EXTRA_BYTES, TICKET_HELLO_BYTES, Tick,
 };
 use budget::Budget;
 pub(crate) use budget::PeerAccounts;
 use drops::Sampler;
+pub(crate) use moves::is_newer;
+use places::Places;
 use proof::Prover;
-use shared::{ArrayQueue, AtomicUsize, Ordering};
+use shared::ArrayQueue;
 use strangers::Strangers;
 use table::{Entry, PeerTable};
 pub(crate) use tickets::Credential;
@@ -112,6 +116,10 @@ impl From<&Move> for Step {
 pub(crate) struct Identity {
     pub(crate) key: PeerKey,
     pub(crate) session: u64,
+    /// The one that it had before, by which it may come back too.
+    pub(crate) session_before: Option<u64>,
+    /// Of the hello that it was admitted by.
+    pub(crate) nonce: u64,
     pub(crate) client_id: u32,
     pub(crate) encoding: Encoding,
     /// Whether it may send moves with extras.
@@ -134,12 +142,13 @@ pub struct Gate {
     message_bytes_max: usize,
     /// Without, everyone may play, and says so in clear.
     tickets: Option<Tickets>,
+    /// What peers pay from: for moves and leaves, for hellos, and for those that make another session.
     budget: Budget,
     hello_budget: Budget,
+    return_budget: Budget,
     strangers: Strangers,
-    /// How many commands of strangers the next tick may still get.
-    stranger_places: AtomicUsize,
-    stranger_places_max: usize,
+    /// Who may still get something from the tick.
+    places: Places,
     prover: Prover,
     peers: PeerTable,
     queue: ArrayQueue<Command>,
@@ -157,9 +166,9 @@ impl Gate {
             tickets: config.tickets.as_ref().map(Tickets::new),
             budget: Budget::new(config.moves_per_second, config.burst()),
             hello_budget: Budget::of_hellos(),
+            return_budget: Budget::of_returns(),
             strangers: Strangers::new(secret),
-            stranger_places: AtomicUsize::new(config.joins_per_tick()),
-            stranger_places_max: config.joins_per_tick(),
+            places: Places::new(config.joins_per_tick()),
             prover: Prover::new(secret.derive("proof of address")),
             peers: PeerTable::new(secret.derive("peer table").hash_state(), config.max_peers),
             queue: ArrayQueue::new(config.queue_places()),
@@ -245,127 +254,6 @@ impl Gate {
         }
     }
 
-    /// Every version of the protocol understands this refusal.
-    fn on_other_version(
-        &self,
-        now: Instant,
-        from: PeerAddr,
-        nonce: u64,
-        received: usize,
-    ) -> Result<Option<Reply>, DropReason> {
-        if received < REFUSAL_BYTES {
-            return Err(DropReason::Length);
-        }
-        if !self.strangers.may_be_answered(self.age(now), from, nonce) {
-            return Err(DropReason::Unanswered);
-        }
-        self.refuse(now, &from, DropReason::Version);
-        let refusal = Refusal { nonce, reason: RefusalReason::Version, detail: PROTOCOL_VERSION };
-        Ok(Some(Reply::new(&FromServer::Refusal(refusal))))
-    }
-
-    fn on_hello(&self, now: Instant, from: PeerAddr, hello: &Hello) -> Result<Option<Reply>, DropReason> {
-        let age = self.age(now);
-        if hello.proof == Proof::NONE {
-            if !self.strangers.may_be_answered(age, from, hello.nonce) {
-                return Err(DropReason::Unanswered);
-            }
-            let proof = self.prover.prove(age, from, hello.nonce);
-            return Ok(Some(Reply::new(&FromServer::Challenge(Challenge { nonce: hello.nonce, proof }))));
-        }
-        self.prover.check(age, from, hello.nonce, &hello.proof)?;
-        if !self.charge_known(age, from)? {
-            self.charge_stranger(age, from)?;
-        }
-        if self.tickets.is_some() {
-            let refusal = Refusal { nonce: hello.nonce, reason: RefusalReason::TicketNeeded, detail: 0 };
-            return Ok(Some(self.answer_no(now, from, refusal, DropReason::TicketNeeded)));
-        }
-        self.push(Command::Join(Join::new(from, hello))).map(|()| None)
-    }
-
-    fn on_move(&self, now: Instant, from: PeerAddr, step: &Move) -> Result<(), DropReason> {
-        let age = self.age(now);
-        match self.peers.with(from, |entry| self.check_move(age, entry, step)) {
-            Some(key) => self.push(Command::Move(key?, Step::from(step))),
-            None => self.on_stranger(age, from, step),
-        }
-    }
-
-    fn check_move(&self, age: Duration, entry: &mut Entry, step: &Move) -> Result<PeerKey, DropReason> {
-        self.check_identity(entry, step.session, step.client_id)?;
-        if !is_newer(step.sequence, entry.newest) {
-            return Err(DropReason::Sequence);
-        }
-        if !self.budget.charge(age, &mut entry.accounts.moves) {
-            return Err(DropReason::Rate);
-        }
-        entry.newest = step.sequence;
-        entry.heard = age;
-        entry.acknowledged = step.ack.newest;
-        Ok(entry.key)
-    }
-
-    fn on_stranger(&self, age: Duration, from: PeerAddr, step: &Move) -> Result<(), DropReason> {
-        if !self.open || step.session != 0 {
-            return Err(DropReason::UnknownPeer);
-        }
-        let join = Join {
-            from,
-            nonce: 0,
-            client_id: step.client_id,
-            encoding: 0,
-            session: 0,
-            proven_ms: age.as_millis() as u64,
-        };
-        self.charge_stranger(age, from)?;
-        self.push(Command::OpenMove(join, Step::from(step)))
-    }
-
-    fn on_leave(&self, now: Instant, from: PeerAddr, leave: &Leave) -> Result<(), DropReason> {
-        let age = self.age(now);
-        let passed = self.peers.with(from, |entry| self.check_leave(age, entry, leave));
-        self.push(Command::Leave(passed.ok_or(DropReason::UnknownPeer)??))
-    }
-
-    fn check_leave(&self, age: Duration, entry: &mut Entry, leave: &Leave) -> Result<PeerKey, DropReason> {
-        self.check_identity(entry, leave.session, leave.client_id)?;
-        if !self.budget.charge(age, &mut entry.accounts.moves) {
-            return Err(DropReason::Rate);
-        }
-        Ok(entry.key)
-    }
-
-    fn check_identity(&self, entry: &Entry, session: u64, client_id: u32) -> Result<(), DropReason> {
-        if session != entry.session && !(self.open && session == 0) {
-            return Err(DropReason::Session);
-        }
-        if client_id != entry.client_id {
-            return Err(DropReason::ClientId);
-        }
-        Ok(())
-    }
-
-    /// A peer that says hello again pays for it from an account of its own. False if there is none at `from`.
-    fn charge_known(&self, age: Duration, from: PeerAddr) -> Result<bool, DropReason> {
-        match self.peers.with(from, |entry| self.hello_budget.charge(age, &mut entry.accounts.hellos)) {
-            None => Ok(false),
-            Some(true) => Ok(true),
-            Some(false) => Err(DropReason::Rate),
-        }
-    }
-
-    /// Strangers pay from accounts that they share, and all together get so many places a tick: each may cost an
-    /// answer, and the tick shall not be theirs.
-    fn charge_stranger(&self, age: Duration, from: PeerAddr) -> Result<(), DropReason> {
-        if !self.strangers.may_ask(age, from) {
-            return Err(DropReason::Rate);
-        }
-        let take_place = |places: usize| places.checked_sub(1);
-        let place = self.stranger_places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take_place);
-        place.map(|_| ()).map_err(|_| DropReason::QueueFull)
-    }
-
     fn push(&self, command: Command) -> Result<(), DropReason> {
         self.queue.push(command).map_err(|_| DropReason::QueueFull)
     }
@@ -373,9 +261,9 @@ impl Gate {
 
 /// The tick's side.
 impl Gate {
-    /// A tick begins: strangers have their places again.
+    /// A tick begins: its places are free again.
     pub(crate) fn begin_tick(&self) {
-        self.stranger_places.store(self.stranger_places_max, Ordering::Relaxed);
+        self.places.free();
     }
 
     /// Whether the queue should be emptied before the tick.
@@ -399,11 +287,13 @@ impl Gate {
         opener: Option<Box<Opener>>,
     ) {
         let accounts = accounts.unwrap_or_else(|| self.budget.open(self.age(now)));
-        let Identity { key, session, client_id, encoding, extras } = identity;
+        let Identity { key, session, session_before, nonce, client_id, encoding, extras } = identity;
         let (heard, acknowledged) = (self.age(now), Tick(0));
         let entry = Entry {
             key,
             session,
+            session_before,
+            nonce,
             client_id,
             encoding,
             extras,
@@ -434,11 +324,6 @@ impl Gate {
     }
 }
 
-/// Whether `sequence` comes after `other` on the circle of 2^32: less than half of it ahead.
-pub(crate) fn is_newer(sequence: u32, other: u32) -> bool {
-    (sequence.wrapping_sub(other) as i32) > 0
-}
-
 /// A short answer to one datagram, to be sent to where that came from.
 #[derive(Clone, Copy, Debug)]
 pub struct Reply {
@@ -459,16 +344,5 @@ impl std::ops::Deref for Reply {
 
     fn deref(&self) -> &[u8] {
         &self.bytes[..self.length]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sequences_go_around() {
-        assert!(is_newer(1, 0) && is_newer(0, u32::MAX) && is_newer(5, u32::MAX - 5));
-        assert!(!is_newer(0, 0) && !is_newer(u32::MAX, 0) && !is_newer(0, 1));
     }
 }

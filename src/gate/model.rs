@@ -66,8 +66,8 @@ impl<K: Hash + Eq + Copy, V, S: BuildHasher> DashMap<K, V, S> {
         self.lock().insert(key, value)
     }
 
-    pub(super) fn remove(&self, key: &K) -> Option<V> {
-        self.lock().remove(key)
+    pub(super) fn remove(&self, key: &K) -> Option<(K, V)> {
+        self.lock().remove_entry(key)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -109,6 +109,8 @@ mod tests {
             let entry = Entry {
                 key: PeerKey { slot: 0, generation: 0 },
                 session: 0xdead_beef,
+                session_before: None,
+                nonce: 0,
                 client_id,
                 encoding: Encoding::Compact,
                 extras: false,

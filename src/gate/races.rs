@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use loom::thread;
 
+use super::places::Asker;
 use super::strangers::Strangers;
 use super::*;
 use crate::wire::encode_client;
@@ -28,7 +29,8 @@ fn addr(port: u16) -> PeerAddr {
 
 fn identity(generation: u32) -> Identity {
     let key = PeerKey { slot: 0, generation };
-    Identity { key, session: generation.into(), client_id: 7, encoding: Encoding::Plain, extras: false }
+    let (session, encoding) = (generation.into(), Encoding::Plain);
+    Identity { key, session, session_before: None, nonce: session, client_id: 7, encoding, extras: false }
 }
 
 fn move_of(generation: u32, sequence: u32) -> Vec<u8> {
@@ -111,18 +113,15 @@ fn a_move_under_an_old_session_is_never_the_new_peers() {
 
 #[test]
 fn strangers_never_take_more_places_than_there_are() {
-    let started = start();
-    loom::model(move || {
-        let gate = gate(started);
-        gate.stranger_places.store(1, Ordering::Relaxed);
-        let ask = |gate: &Gate, port| gate.charge_stranger(Duration::ZERO, addr(port));
+    loom::model(|| {
+        let places = Arc::new(Places::new(1));
         let other = {
-            let gate = Arc::clone(&gate);
-            thread::spawn(move || ask(&gate, 10).is_ok())
+            let places = Arc::clone(&places);
+            thread::spawn(move || places.take(Asker::Seldom))
         };
-        let (this, other) = (ask(&gate, 11).is_ok(), other.join().expect("it ends well"));
+        let (this, other) = (places.take(Asker::Often), other.join().expect("it ends well"));
         assert!(this != other, "one place, one stranger: {this} {other}");
-        assert_eq!(gate.stranger_places.load(Ordering::Relaxed), 0);
+        assert!(!places.take(Asker::Back), "and none is left");
     });
 }
 
@@ -130,13 +129,13 @@ fn strangers_never_take_more_places_than_there_are() {
 fn a_stranger_pays_at_two_workers_as_at_one() {
     loom::model(|| {
         let strangers = Arc::new(Strangers::new(&Secret::from_seed(1)));
-        // Seven of eight are spent, so that two more are one too many.
-        (0..7).for_each(|_| assert!(strangers.may_ask(Duration::from_secs(9), addr(1))));
+        // Nine of ten are spent, for the prefix and for the address, so that two more are one too many.
+        (0..9).for_each(|_| assert!(strangers.ask(Duration::from_secs(9), addr(1)).is_ok()));
         let other = {
             let strangers = Arc::clone(&strangers);
-            thread::spawn(move || strangers.may_ask(Duration::from_secs(9), addr(1)))
+            thread::spawn(move || strangers.ask(Duration::from_secs(9), addr(1)).is_ok())
         };
-        let this = strangers.may_ask(Duration::from_secs(9), addr(1));
+        let this = strangers.ask(Duration::from_secs(9), addr(1)).is_ok();
         assert!(this != other.join().expect("it ends well"));
     });
 }

@@ -1,4 +1,4 @@
-//! What those may ask for who do not play: an answer to a first hello, and a place in the tick for a proven one.
+//! What those may ask for who do not play: an answer to a first hello, and what a proven one costs.
 //!
 //! They pay from accounts in tables of fixed size, found by keyed hashes, so that a flood leaves nothing behind. Who
 //! plays pays from an account of its own and is never looked up here.
@@ -6,9 +6,10 @@
 use std::hash::BuildHasher as _;
 use std::time::Duration;
 
-use super::PeerAddr;
 use super::budget::{Account, Budget};
+use super::places::Asker;
 use super::shared::{AtomicU64, Ordering};
+use super::{DropReason, PeerAddr};
 use crate::secret::{HashState, Secret};
 
 /// How long a table is; the model checker has two.
@@ -16,15 +17,27 @@ const fn accounts(count: usize) -> usize {
     if cfg!(tickcast_loom) { 2 } else { count }
 }
 
-/// Addresses with a proof pay for so many hellos a second, and at once. There are more accounts than clients that join at
-/// once.
+/// Addresses with a proof pay for so many hellos a second, and at once. There are so many accounts that all hellos that a
+/// server takes in, from as many addresses as there are, do not empty them.
 const PROVEN_OF_ADDRESS: (u32, u32) = (8, 8);
-const ADDRESSES: usize = accounts(1 << 14);
+const ADDRESSES: usize = accounts(1 << 17);
 
-/// The same for all addresses of a prefix: 10,000 players behind one address join within four seconds, and no prefix takes
-/// all the places that a tick has for strangers.
+/// The same for all addresses of a prefix: 10,000 players behind one address join within four seconds. There are so many
+/// accounts that one of 200 prefixes shares its own if 256 others flood.
 const PROVEN_OF_PREFIX: (u32, u32) = (3_500, 1_000);
-const PREFIXES: usize = accounts(1 << 12);
+const PREFIXES: usize = accounts(1 << 16);
+
+/// Up to here a prefix says little, and its hellos have what is kept for such. A home or an office needs no more, and 256 prefixes
+/// that flood do not get half of what is kept in a second, nor all of it in a tick for long.
+const SELDOM_OF_PREFIX: (u32, u32) = (8, 2);
+
+/// Refusals of proven hellos that the gate itself says, of a prefix and all together: 500 prefixes have their part.
+const REFUSED_OF_PREFIX: (u32, u32) = (8, 32);
+const REFUSED: (u32, u32) = (4_000, 1_000);
+
+/// How many joins a ticket is good for in a second, from wherever: its bearer says hello every 250 ms.
+const JOINS_OF_TICKET: (u32, u32) = (4, 8);
+const TICKETS: usize = accounts(1 << 14);
 
 /// First hellos of a prefix that are answered. They may come from anywhere, so they pay apart from proven ones.
 const FIRST_OF_PREFIX: (u32, u32) = (7_000, 7_000);
@@ -50,6 +63,10 @@ pub(super) struct Strangers {
     hash_state: HashState,
     proven_of_address: Accounts,
     proven_of_prefix: Accounts,
+    seldom_of_prefix: Accounts,
+    refused_of_prefix: Accounts,
+    refused: Accounts,
+    joins_of_ticket: Accounts,
     first_of_prefix: Accounts,
     first: Accounts,
     again: Accounts,
@@ -62,6 +79,10 @@ impl Strangers {
             hash_state: secret.derive("strangers").hash_state(),
             proven_of_address: Accounts::new(ADDRESSES, PROVEN_OF_ADDRESS),
             proven_of_prefix: Accounts::new(PREFIXES, PROVEN_OF_PREFIX),
+            seldom_of_prefix: Accounts::new(PREFIXES, SELDOM_OF_PREFIX),
+            refused_of_prefix: Accounts::new(PREFIXES, REFUSED_OF_PREFIX),
+            refused: Accounts::new(1, REFUSED),
+            joins_of_ticket: Accounts::new(TICKETS, JOINS_OF_TICKET),
             first_of_prefix: Accounts::new(PREFIXES, FIRST_OF_PREFIX),
             first: Accounts::new(1, FIRST),
             again: Accounts::new(1, AGAIN),
@@ -69,14 +90,30 @@ impl Strangers {
         }
     }
 
-    /// Charges the stranger at `from`, who has proven that it is there, for a hello. False if there were too many, of it or
-    /// of its neighbours. Hellos that are too many for the prefix charge no address: addresses share their accounts with
-    /// others, from anywhere.
-    pub(super) fn may_ask(&self, age: Duration, from: PeerAddr) -> bool {
+    /// Charges the stranger at `from`, who has proven that it is there, for a hello, and gives what it may ask for. An error
+    /// if there were too many, of it or of its neighbours. Hellos that are too many for the prefix charge no address:
+    /// addresses share their accounts with others, from anywhere.
+    pub(super) fn ask(&self, age: Duration, from: PeerAddr) -> Result<Asker, DropReason> {
+        let prefix = self.hash_state.hash_one(from.prefix());
+        if self.seldom_of_prefix.charge(age, prefix) {
+            return Ok(Asker::Seldom);
+        }
         let address = self.hash_state.hash_one(from);
-        self.proven_of_address.has_left(age, address)
-            && self.proven_of_prefix.charge(age, self.hash_state.hash_one(from.prefix()))
-            && self.proven_of_address.charge(age, address)
+        let has_paid = self.proven_of_address.has_left(age, address)
+            && self.proven_of_prefix.charge(age, prefix)
+            && self.proven_of_address.charge(age, address);
+        has_paid.then_some(Asker::Often).ok_or(DropReason::Rate)
+    }
+
+    /// Whether the gate refuses a hello of `from`, which has proven that it is there, in so many words.
+    pub(super) fn may_be_refused(&self, age: Duration, from: PeerAddr) -> bool {
+        self.refused_of_prefix.charge(age, self.hash_state.hash_one(from.prefix()))
+            && self.refused.charge(age, 0)
+    }
+
+    /// Whether the ticket of this mark is good for another join yet.
+    pub(super) fn may_join_by(&self, age: Duration, mark: u64) -> bool {
+        self.joins_of_ticket.charge(age, self.hash_state.hash_one(mark))
     }
 
     /// Whether a hello that proves nothing is answered.
@@ -91,20 +128,20 @@ impl Strangers {
 
 /// Accounts that all have the same budget. Whose hashes meet in one share it.
 #[derive(Debug)]
-struct Accounts {
+pub(super) struct Accounts {
     budget: Budget,
     /// In nanoseconds.
     accounts: Box<[AtomicU64]>,
 }
 
 impl Accounts {
-    fn new(count: usize, (per_second, burst): (u32, u32)) -> Self {
+    pub(super) fn new(count: usize, (per_second, burst): (u32, u32)) -> Self {
         let accounts = (0..count).map(|_| AtomicU64::new(0)).collect();
         Self { budget: Budget::new(per_second, burst), accounts }
     }
 
     /// Charges the account that has this keyed hash. False if it has nothing left.
-    fn charge(&self, age: Duration, hash: u64) -> bool {
+    pub(super) fn charge(&self, age: Duration, hash: u64) -> bool {
         let charged = |due| self.charged(age, due);
         self.account(hash).fetch_update(Ordering::Relaxed, Ordering::Relaxed, charged).is_ok()
     }
@@ -170,9 +207,20 @@ mod tests {
     fn a_stranger_pays_for_itself() {
         let strangers = strangers();
         let (here, there) = (addr(0x0a00_0001), addr(0x0a00_0002));
-        assert_eq!((0..50).filter(|_| strangers.may_ask(9 * SECOND, here)).count(), 8);
-        assert!(strangers.may_ask(9 * SECOND, there), "its neighbour does not");
-        assert!(strangers.may_ask(9 * SECOND + SECOND / 8, here));
+        let asked: Vec<_> = (0..50).filter_map(|_| strangers.ask(9 * SECOND, here).ok()).collect();
+        assert_eq!(
+            asked,
+            [vec![Asker::Seldom; 2], vec![Asker::Often; 8]].concat(),
+            "for its prefix, and for itself"
+        );
+        assert_eq!(strangers.ask(9 * SECOND, there), Ok(Asker::Often), "its neighbour does not");
+        let elsewhere = addr(0x0a00_0101);
+        assert_eq!(
+            strangers.ask(9 * SECOND, elsewhere),
+            Ok(Asker::Seldom),
+            "and who is elsewhere comes first"
+        );
+        assert_eq!(strangers.ask(9 * SECOND + SECOND / 8, here), Ok(Asker::Seldom));
     }
 
     #[test]
@@ -186,12 +234,12 @@ mod tests {
                 .filter(|k| {
                     let port = (ms * 10 + k) as u16 | 1;
                     let from = PeerAddr::udp(([10, 0, 0, 1], port).into(), None).expect("an address");
-                    strangers.may_ask(age, from)
+                    strangers.ask(age, from).is_ok()
                 })
                 .count();
         }
         assert!((10_000..=16_000).contains(&asked), "{asked} of a prefix in four seconds");
-        assert!(strangers.may_ask(5 * SECOND, addr(0x0a00_0101)), "another prefix");
+        assert_eq!(strangers.ask(5 * SECOND, addr(0x0a00_0101)), Ok(Asker::Seldom), "another prefix");
     }
 
     #[test]
@@ -200,11 +248,51 @@ mod tests {
         for asked in 0..400_000_u64 {
             let age = SECOND + Duration::from_micros(5 * asked);
             let from = PeerAddr::udp(([10, 0, 0, 1], asked as u16 | 1).into(), None).expect("an address");
-            strangers.may_ask(age, from);
+            _ = strangers.ask(age, from);
         }
         let others =
-            (0..1_000).filter(|k| strangers.may_ask(3 * SECOND, addr(0x2000_0000 | k << 8 | 9))).count();
+            (0..1_000).filter(|k| strangers.ask(3 * SECOND, addr(0x2000_0000 | k << 8 | 9)).is_ok()).count();
         assert!(others >= 995, "{others} of 1,000: a few prefixes share an account with that one");
+    }
+
+    /// Floods for two seconds from so many prefixes with as many addresses as the system has ports; gives how many of 1,000 others
+    /// who ask once are counted as those who do so seldom, and how many may ask at all.
+    fn others_in_a_flood(prefixes: u32, per_second: u64) -> (usize, usize) {
+        let strangers = strangers();
+        for asked in 0..2 * per_second {
+            let age = SECOND + Duration::from_nanos(1_000_000_000 / per_second * asked);
+            let ip = (0x3000_0000 | (asked as u32 % prefixes) << 8 | 1).to_be_bytes();
+            let from = PeerAddr::udp((ip, asked as u16 | 1).into(), None).expect("an address");
+            _ = strangers.ask(age, from);
+        }
+        let asked = (0..1_000).map(|k| strangers.ask(3 * SECOND, addr(0x2000_0000 | k << 8 | 9)));
+        let asked: Vec<Asker> = asked.filter_map(Result::ok).collect();
+        (asked.iter().filter(|asker| **asker == Asker::Seldom).count(), asked.len())
+    }
+
+    #[test]
+    fn floods_from_256_prefixes_leave_others_what_is_kept_for_them() {
+        for (prefixes, per_second) in [(20, 60_000), (40, 130_000), (256, 300_000)] {
+            let (seldom, all) = others_in_a_flood(prefixes, per_second);
+            assert!(seldom >= 990 && all >= 999, "{prefixes} prefixes: {seldom} seldom, {all} of 1,000");
+        }
+    }
+
+    #[test]
+    fn a_prefix_and_all_together_are_refused_a_bounded_number_of_times() {
+        let strangers = strangers();
+        let refused = |count: u32, of: &dyn Fn(u32) -> PeerAddr| {
+            (0..count).filter(|number| strangers.may_be_refused(9 * SECOND, of(*number))).count()
+        };
+        assert_eq!(refused(1_000, &|number| addr(0x0a00_0000 | number & 0xff)), 32);
+        assert_eq!(refused(10_000, &|number| addr(0x2000_0000 | number << 8)), 1_000 - 32);
+    }
+
+    #[test]
+    fn a_ticket_is_good_for_some_joins_a_second_from_wherever() {
+        let strangers = strangers();
+        let joins = |age, mark| (0..100).filter(|_| strangers.may_join_by(age, mark)).count();
+        assert_eq!((joins(9 * SECOND, 1), joins(9 * SECOND, 2), joins(10 * SECOND, 1)), (8, 8, 4));
     }
 
     #[test]

@@ -3,14 +3,15 @@
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use super::places::{Asker, Looks};
 use super::shared::{AtomicU64, Ordering};
 use super::table::Entry;
 use super::{Command, DropReason, Gate, Join, PeerAddr, PeerKey, Reply, SEALED_MOVE_BYTES};
 use crate::config::TicketConfig;
 use crate::seal::{self, SessionKey, TicketKeys, Unopened};
 use crate::wire::{
-    self, EXTRAS_BYTES_MAX, FromClient, FromServer, Move, MoveExtras, PROTOCOL_VERSION, Refusal,
-    RefusalReason, Sender, TICKET_HELLO_TAGGED_BYTES, TicketFault, TicketHello,
+    self, EXTRAS_BYTES_MAX, FromClient, Hello, Move, MoveExtras, PROTOCOL_VERSION, Refusal, RefusalReason,
+    Sender, TICKET_HELLO_TAGGED_BYTES, Ticket, TicketFault, TicketHello,
 };
 
 /// Length of the longest sealed move, the longest of what a client seals.
@@ -32,6 +33,8 @@ pub(super) struct Tickets {
     server: u64,
     /// The time of day: what the outside told last.
     unix_seconds: AtomicU64,
+    /// To open a ticket takes some microseconds.
+    looks: Looks,
 }
 
 impl Tickets {
@@ -41,7 +44,13 @@ impl Tickets {
             keys: RwLock::new(config.keys.clone()),
             server: seal::server_number(&config.server),
             unix_seconds: AtomicU64::new(u64::MAX),
+            looks: Looks::new(),
         }
+    }
+
+    /// Whether the ticket names a key of this server: without, there is nothing to be opened.
+    fn names_a_key(&self, ticket: &Ticket) -> bool {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).has_key_of(ticket)
     }
 
     fn check(&self, bytes: &[u8], said: &TicketHello) -> Result<Credential, TicketFault> {
@@ -84,7 +93,7 @@ impl Gate {
 }
 
 impl Gate {
-    /// Checked in the order of what it costs: the ticket is opened last, and strangers pay before.
+    /// Checked in the order of what it costs: the ticket is opened last, and paid for before.
     pub(super) fn on_ticket_hello(
         &self,
         now: Instant,
@@ -98,32 +107,45 @@ impl Gate {
         }
         let age = self.age(now);
         self.prover.check(age, from, hello.nonce, &hello.proof)?;
-        if !self.charge_known(age, from)? {
-            self.charge_stranger(age, from)?;
+        let tickets = self.tickets.as_ref().filter(|tickets| tickets.names_a_key(&said.ticket));
+        let Some(tickets) = tickets else {
+            return self.refuse_ticket(now, from, &hello, TicketFault::Unreadable);
+        };
+        let asker = self.charge(age, from, &hello)?;
+        if !tickets.looks.take(age, asker) {
+            return Err(DropReason::NotLookedAt);
         }
-        let tickets = self.tickets.as_ref().ok_or(TicketFault::Unreadable);
-        match tickets.and_then(|tickets| tickets.check(bytes, &said)) {
+        match tickets.check(bytes, &said) {
             Ok(credential) => {
-                self.push(Command::TicketJoin(Join::new(from, &hello), credential)).map(|()| None)
+                self.on_good_ticket(age, asker, Join::new(from, &hello), credential).map(|()| None)
             }
-            Err(fault) => {
-                let refusal =
-                    Refusal { nonce: hello.nonce, reason: RefusalReason::Ticket, detail: fault.number() };
-                Ok(Some(self.answer_no(now, from, refusal, counted_as(fault))))
-            }
+            Err(fault) => self.refuse_ticket(now, from, &hello, fault),
         }
     }
 
-    /// A refusal to an address that has proven itself, counted.
-    pub(super) fn answer_no(
+    /// Whoever has one ticket may be at many addresses, so the ticket pays too.
+    fn on_good_ticket(
+        &self,
+        age: Duration,
+        asker: Asker,
+        join: Join,
+        credential: Credential,
+    ) -> Result<(), DropReason> {
+        if asker != Asker::Again && !self.strangers.may_join_by(age, credential.session_key.mark()) {
+            return Err(DropReason::Rate);
+        }
+        self.push_asked(asker, Command::TicketJoin(join, credential))
+    }
+
+    fn refuse_ticket(
         &self,
         now: Instant,
         from: PeerAddr,
-        refusal: Refusal,
-        reason: DropReason,
-    ) -> Reply {
-        self.refuse(now, &from, reason);
-        Reply::new(&FromServer::Refusal(refusal))
+        hello: &Hello,
+        fault: TicketFault,
+    ) -> Result<Option<Reply>, DropReason> {
+        let refusal = Refusal { nonce: hello.nonce, reason: RefusalReason::Ticket, detail: fault.number() };
+        self.refuse_proven(now, from, refusal, counted_as(fault)).map(Some)
     }
 
     pub(super) fn on_sealed(&self, now: Instant, from: PeerAddr, bytes: &[u8]) -> Result<(), DropReason> {

@@ -114,6 +114,11 @@ pub(crate) struct Opened {
 }
 
 impl TicketKeys {
+    /// Whether `ticket` names one of these keys, which anyone may do.
+    pub(crate) fn has_key_of(&self, ticket: &Ticket) -> bool {
+        self.by_id(ticket.header.key_id).is_some()
+    }
+
     /// What `ticket` says, if one of these keys has sealed it.
     pub(crate) fn open(&self, ticket: &Ticket) -> Result<Opened, TicketFault> {
         let Ticket { header, mut sealed } = *ticket;

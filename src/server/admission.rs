@@ -170,10 +170,11 @@ impl Server {
             (true, false) => self.office.admit(player.index()),
             (false, _) => self.office.dismiss(player.index()),
         }
-        let session = peer.session;
+        let (session, session_before, nonce) = (peer.session, peer.session_before, peer.nonce);
         let opener = credential.map(|credential| self.seal(&mut peer, credential));
         let key = self.peers.insert(peer);
-        let identity = Identity { key, session, client_id: join.client_id, encoding, extras };
+        let identity =
+            Identity { key, session, session_before, nonce, client_id: join.client_id, encoding, extras };
         self.gate.admit(self.now, join.from, identity, accounts, opener);
         self.report.totals.joined += 1;
         self.welcome(key);

@@ -22,6 +22,7 @@ mod rules;
 mod sealed;
 mod showing;
 mod standard;
+mod starving;
 mod stealing;
 mod vault;
 mod views;
