@@ -15,6 +15,7 @@ use tickcast::wire::{
 
 use super::passes::Passes;
 use super::program::{now, rest};
+use super::proven::Proven;
 use super::volley::{self, Gun};
 
 /// The client ids of hostile peers begin here, beyond those of the bots.
@@ -23,6 +24,14 @@ const FIRST_ID: u32 = 1_000_000;
 const PEERS: u32 = 50;
 /// Addresses that say hello, each in a prefix of its own.
 const ADDRESSES: u32 = 800;
+/// Addresses of one IP that play, and change their client ids.
+const CHURNING: u32 = 400;
+const FIRST_CHURNING_ID: u32 = 4_000_000;
+/// Prefixes of strangers that have proven themselves, with so many addresses each.
+const PREFIXES: u32 = 40;
+const OF_PREFIX: u32 = 10;
+/// A client id that is played: who says hello for it is refused.
+const TAKEN_ID: u32 = 0;
 /// Behind by more than that, it does not try to make up for it.
 const BEHIND_MAX: Duration = Duration::from_millis(20);
 /// What junk is taken from, some of it here and some there.
@@ -44,6 +53,11 @@ pub(crate) enum Kind {
     Hellos,
     /// Hellos from many addresses with proofs that no server made, and tickets where it wants some.
     Proven,
+    /// Hellos from many addresses with good proofs, again and again: for a client id that is played, or without the ticket that
+    /// is wanted.
+    Strangers,
+    /// Addresses that play, and say hello for another client id all the time; only where nothing is sealed.
+    Churn,
     /// Peers that say the same moves again and again.
     Replays,
     /// Peers that say one good move after the other.
@@ -55,11 +69,13 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Kind; 8] = [
+    const ALL: [Kind; 10] = [
         Kind::None,
         Kind::Junk,
         Kind::Hellos,
         Kind::Proven,
+        Kind::Strangers,
+        Kind::Churn,
         Kind::Replays,
         Kind::Peers,
         Kind::Forged,
@@ -68,7 +84,8 @@ impl Kind {
 
     /// All that are hostile to a server that seals, or to one that does not.
     pub(crate) fn all(is_sealed: bool) -> Vec<Kind> {
-        Self::ALL.into_iter().filter(|kind| is_sealed || *kind != Kind::Forged).collect()
+        let other = if is_sealed { Kind::Churn } else { Kind::Forged };
+        Self::ALL.into_iter().filter(|kind| *kind != other).collect()
     }
 
     /// The kind of this name.
@@ -116,6 +133,9 @@ pub(crate) struct Attack {
     is_sealed: bool,
     peers: Vec<Peer>,
     strangers: Vec<Gun>,
+    /// Those whose proofs are good, and those who play besides.
+    proven: Vec<Proven>,
+    churning: Vec<Proven>,
     draw: Secret,
     drawn: u64,
     junk: Vec<u8>,
@@ -132,7 +152,16 @@ impl Attack {
         let peers = (0..peers).map(|number| join(server, passes.config(FIRST_ID + number)?));
         let strangers =
             (0..ADDRESSES).map(|number| Gun::new(Ipv4Addr::from(0x7f01_0001 + (number << 8)).into(), server));
+        let count = |kind, count| if parts.contains(&kind) { count } else { 0 };
+        let proven = (0..count(Kind::Strangers, PREFIXES * OF_PREFIX)).map(|number| {
+            let ip = Ipv4Addr::from(0x7f02_0001 + (number % PREFIXES << 8));
+            Proven::new(ip.into(), server, number.into())
+        });
+        let churning = (0..count(Kind::Churn, CHURNING))
+            .map(|number| Proven::new(Ipv4Addr::LOCALHOST.into(), server, number.into()));
         Ok(Self {
+            proven: proven.collect::<Result<_, _>>()?,
+            churning: churning.collect::<Result<_, _>>()?,
             parts,
             is_sealed: passes.are_wanted(),
             peers: peers.collect::<Result<_, _>>()?,
@@ -169,6 +198,16 @@ impl Attack {
         if kind.is_of_peers() {
             let peers = self.peers.len();
             return self.peers[place % peers].fire(kind, place as i32, &mut self.bytes);
+        }
+        if kind == Kind::Strangers {
+            let proven = self.proven.len();
+            return self.proven[place % proven].fire(|| TAKEN_ID, &mut self.bytes);
+        }
+        if kind == Kind::Churn {
+            let churning = self.churning.len();
+            let (draw, drawn) = (&self.draw, &mut self.drawn);
+            let another = || FIRST_CHURNING_ID + (number(draw, drawn) as u32 >> 8);
+            return self.churning[place % churning].fire(another, &mut self.bytes);
         }
         let strangers = self.strangers.len();
         let gun = &mut self.strangers[place % strangers];

@@ -1,9 +1,10 @@
 //! Does a flood cost those who play anything? `cargo run --release --example flood` has clients play on a server, floods that
-//! with each kind of hostile datagrams and with all of them together, and lets newcomers join meanwhile. On loopback only;
+//! with each kind of hostile datagrams and with all of them together, and lets newcomers join and players change their addresses meanwhile. On loopback only;
 //! the server has one core, everything else the other. With `--ticket-key FILE` the server wants tickets; `--out FILE` keeps
 //! the figures.
 
 mod attack;
+mod movers;
 mod newcomers;
 mod passes;
 mod play;
@@ -11,6 +12,7 @@ mod play;
 mod process;
 #[path = "../beside/program.rs"]
 mod program;
+mod proven;
 mod volley;
 
 use std::process::ExitCode;
@@ -63,5 +65,5 @@ fn run(args: &[String]) -> Result<bool, Box<dyn std::error::Error>> {
     Ok(pass)
 }
 
-const USAGE: &str = "it takes --kind none|junk|hellos|proven|replays|peers|forged|mixed, --clients N, --rate DATAGRAMS_PER_SECOND, \
+const USAGE: &str = "it takes --kind none|junk|hellos|proven|strangers|churn|replays|peers|forged|mixed, --clients N, --rate DATAGRAMS_PER_SECOND, \
                      --seconds N, --server-core N, --load-core N, --ticket-key FILE and --out FILE";

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::attack::{Attack, Kind};
+use super::movers;
 use super::newcomers;
 use super::passes::Passes;
 use super::process::{Process, socket_drops};
@@ -18,7 +19,7 @@ use super::program::rest;
 /// Of the snapshots of those who play, and of their moves, so many must arrive.
 const DELIVERED_MIN: f64 = 0.995;
 const APPLIED_MIN: f64 = 0.99;
-/// Newcomers play within this time, 99 of 100.
+/// Newcomers play within this time, and who changes its address plays on, 99 of 100.
 const JOIN_MAX: Duration = Duration::from_secs(3);
 /// The server's memory may grow by so much: pages that are touched for the first time.
 const GROWTH_MAX_KB: u64 = 4_096;
@@ -62,6 +63,10 @@ pub(crate) struct Flood {
     newcomers: usize,
     join_ms_p50: u64,
     join_ms_p99: u64,
+    /// Changes of address of those who play, and how long it took until a move counted again.
+    returns: usize,
+    return_ms_p50: u64,
+    return_ms_p99: u64,
     tick_ms_p50: f64,
     tick_ms_p99: f64,
     ticks_skipped: u64,
@@ -91,7 +96,7 @@ pub(crate) fn play(plan: &Plan, kind: Kind) -> Result<Flood, Box<dyn std::error:
     let mut bots = Process::start(&plan.program, &words(plan, &args))?;
     bots.wait_for(|line| (line["stage"] == "warming_up").then_some(()))?;
     let stop = Arc::new(AtomicBool::new(false));
-    let (flooding, joining) = (Arc::clone(&stop), Arc::clone(&stop));
+    let [flooding, joining, moving] = [(); 3].map(|()| Arc::clone(&stop));
     let (rate, passes) = (plan.rate, plan.passes);
     let pinned = move || tickcast::machine::pin(load_core).map_err(|error| error.to_string());
     let flood = std::thread::spawn(move || pinned().map(|()| attack.run(rate, &flooding)));
@@ -100,6 +105,10 @@ pub(crate) fn play(plan: &Plan, kind: Kind) -> Result<Flood, Box<dyn std::error:
     let newcomers = std::thread::spawn(move || {
         pinned()?;
         newcomers::run(addr, passes, &joining).map_err(|error| error.to_string())
+    });
+    let movers = std::thread::spawn(move || {
+        pinned()?;
+        movers::run(addr, passes, &moving).map_err(|error| error.to_string())
     });
     let (resident_before, drops_before) = (server.resident_kb(), socket_drops(addr.port()));
     server.signal("USR1")?;
@@ -110,9 +119,11 @@ pub(crate) fn play(plan: &Plan, kind: Kind) -> Result<Flood, Box<dyn std::error:
     stop.store(true, Ordering::Release);
     let sent = flood.join().map_err(|_| "the flood has failed")??;
     let mut joined = newcomers.join().map_err(|_| "the newcomers have failed")??;
+    let mut returned = movers.join().map_err(|_| "those who change their addresses have failed")??;
     let (resident_after, drops_after) = (server.resident_kb(), socket_drops(addr.port()));
     rest(Duration::from_millis(1));
     joined.sort_unstable();
+    returned.sort_unstable();
     let share = |part: &str, whole: &str| number(&told, part) / number(&told, whole).max(1.0);
     let mut flood = Flood {
         kind,
@@ -124,6 +135,9 @@ pub(crate) fn play(plan: &Plan, kind: Kind) -> Result<Flood, Box<dyn std::error:
         newcomers: joined.len(),
         join_ms_p50: at(&joined, 0.5),
         join_ms_p99: at(&joined, 0.99),
+        returns: returned.len(),
+        return_ms_p50: at(&returned, 0.5),
+        return_ms_p99: at(&returned, 0.99),
         tick_ms_p50: number(&served, "tick_us_p50") / 1e3,
         tick_ms_p99: number(&served, "tick_us_p99") / 1e3,
         ticks_skipped: served["ticks_skipped"].as_u64().unwrap_or(0),
@@ -144,7 +158,9 @@ impl Flood {
         let grown = self.resident_kb_after.unwrap_or(0).saturating_sub(self.resident_kb_before.unwrap_or(0));
         self.snapshots_delivered >= DELIVERED_MIN
             && self.moves_applied >= APPLIED_MIN
-            && Duration::from_millis(self.join_ms_p99) <= JOIN_MAX
+            && [self.join_ms_p99, self.return_ms_p99]
+                .into_iter()
+                .all(|ms| Duration::from_millis(ms) <= JOIN_MAX)
             && self.tick_ms_p99 * TICK_RATE as f64 <= 1_000.0
             && grown <= GROWTH_MAX_KB
     }

@@ -381,13 +381,13 @@ fn applied(net: &mut Net, here: PeerAddr) -> (u32, u32) {
     (applied, applied_history)
 }
 
-/// Clients who have all joined within one tick.
+/// Clients who have all come at once, and joined by the time that they said hello twice.
 fn crowd(clients: u32, datagram_bytes: usize) -> Net {
     let mut net = Net::new(Config { max_peers: 1_000, datagram_bytes, ..Config::default() });
     for client_id in 0..clients {
         net.seat(client_id);
     }
-    net.step();
+    net.run(9);
     assert_eq!(net.server.gate().peers(), clients as usize);
     net
 }
