@@ -154,7 +154,7 @@ impl Attack {
             (0..ADDRESSES).map(|number| Gun::new(Ipv4Addr::from(0x7f01_0001 + (number << 8)).into(), server));
         let count = |kind, count| if parts.contains(&kind) { count } else { 0 };
         let proven = (0..count(Kind::Strangers, PREFIXES * OF_PREFIX)).map(|number| {
-            let ip = Ipv4Addr::from(0x7f02_0001 + (number % PREFIXES << 8));
+            let ip = Ipv4Addr::from(0x7f02_0001 + ((number % PREFIXES) << 8));
             Proven::new(ip.into(), server, number.into())
         });
         let churning = (0..count(Kind::Churn, CHURNING))

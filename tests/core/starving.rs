@@ -55,13 +55,13 @@ fn an_address_that_changes_its_client_id_pays_as_strangers_do() {
 #[test]
 fn strangers_with_good_proofs_leave_places_for_who_comes_back_and_for_who_is_alone() {
     let mut net = Net::new(small());
-    let home = addr(LOUD | 200, 4_000);
+    let home = addr(LOUD + 200, 4_000);
     let mut session = net.welcomed(home, hello(7, 1)).session;
     let proven: Vec<_> = loud().map(|from| (from, net.prove(from, hello(7, 1)))).collect();
     for round in 1..=10_u32 {
         proven.iter().for_each(|(from, hello)| net.say(*from, *hello));
         // It has gone to another address, in a prefix that floods too.
-        let (abroad, alone) = (addr(LOUD | 200 + round, 4_000), addr(QUIET | round << 8, 4_000));
+        let (abroad, alone) = (addr(LOUD + 200 + round, 4_000), addr(QUIET + (round << 8), 4_000));
         let newcomer = net.prove(alone, hello(100 + round, 1));
         net.say(alone, newcomer);
         session = net.welcomed(abroad, Hello { session, ..hello(7, 1) }).session;
@@ -81,10 +81,10 @@ fn strangers_without_tickets_take_no_place_and_are_answered_so_often() {
         for _ in 0..5 {
             answers += hellos.iter().filter(|(from, hello)| vault.say(*from, hello).is_some()).count();
         }
-        vault.seats[mover].addr = addr(LOUD | 200 + u32::from(round), 4_000);
+        vault.seats[mover].addr = addr(LOUD + 200 + u32::from(round), 4_000);
         vault.seats[mover].client.rejoin(vault.now);
         let newcomer = vault.seat(Some(pass(100 + u32::from(round), 2)), 100 + u32::from(round));
-        vault.seats[newcomer].addr = addr(LOUD | 230 + u32::from(round), 4_000);
+        vault.seats[newcomer].addr = addr(LOUD + 230 + u32::from(round), 4_000);
         vault.step();
         assert_eq!(vault.phase(newcomer), Phase::Playing, "round {round}");
         assert_eq!(vault.phase(mover), Phase::Playing, "round {round}");
@@ -113,7 +113,7 @@ fn tickets_that_nobody_made_are_looked_at_so_often_and_in_vain() {
         junk.iter().for_each(|(from, hello)| _ = vault.say(*from, hello));
     }
     assert!(vault.drops(DropReason::NotLookedAt) > 0 && vault.drops(DropReason::Rate) == 0);
-    vault.seats[mover].addr = addr(LOUD | 200, 4_000);
+    vault.seats[mover].addr = addr(LOUD + 200, 4_000);
     vault.seats[mover].client.rejoin(vault.now);
     let newcomer = vault.seat(Some(pass(8, 2)), 8);
     vault.seats[newcomer].addr = addr(QUIET, 4_000);
