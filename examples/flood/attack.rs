@@ -24,8 +24,8 @@ const FIRST_ID: u32 = 1_000_000;
 const PEERS: u32 = 50;
 /// Addresses that say hello, each in a prefix of its own.
 const ADDRESSES: u32 = 800;
-/// Addresses of one IP that play, and change their client ids.
-const CHURNING: u32 = 400;
+/// Addresses of one IP that play, and change their client ids: eight times a second each, all together would be 24,000.
+const CHURNING: u32 = 3_000;
 const FIRST_CHURNING_ID: u32 = 4_000_000;
 /// Prefixes of strangers that have proven themselves, with so many addresses each.
 const PREFIXES: u32 = 40;
@@ -158,7 +158,7 @@ impl Attack {
             Proven::new(ip.into(), server, number.into())
         });
         let churning = (0..count(Kind::Churn, CHURNING))
-            .map(|number| Proven::new(Ipv4Addr::LOCALHOST.into(), server, number.into()));
+            .map(|number| Proven::new(Ipv4Addr::from(0x7f03_0001).into(), server, number.into()));
         Ok(Self {
             proven: proven.collect::<Result<_, _>>()?,
             churning: churning.collect::<Result<_, _>>()?,
