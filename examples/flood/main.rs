@@ -1,7 +1,7 @@
 //! Does a flood cost those who play anything? `cargo run --release --example flood` has clients play on a server, floods that
-//! with each kind of hostile datagrams and with all of them together, and lets newcomers join and players change their addresses meanwhile. On loopback only;
-//! the server has one core, everything else the other; 5,000 open files must be allowed (`ulimit -n`). With `--ticket-key FILE` the server wants tickets; `--out FILE` keeps
-//! the figures.
+//! with each kind of hostile datagrams and with all of them together, and lets newcomers join and players change their
+//! addresses meanwhile. On loopback only; the server has one core, everything else the other; 5,000 open files must be
+//! allowed (`ulimit -n`). With `--ticket-key FILE` the server wants tickets; `--out FILE` keeps the figures.
 
 mod attack;
 mod movers;
