@@ -97,7 +97,8 @@ pub struct Config {
     /// The standard game: the service that is asked for profiles and leaderboards, and that scores are reported to. `None`:
     /// the server keeps them itself, with [`Config::data`] beyond its end.
     pub service: Option<Service>,
-    /// The standard game: where players stand who are not remembered. `None`: where their first move says.
+    /// The standard game: where players stand who are not remembered. `None`: where their first move says, or at the spawns of
+    /// the level.
     pub spawn: Option<Position>,
     /// The standard game: the level that is played at first. [`Config::world`] must be its bounds.
     pub level: Option<Arc<Level>>,
@@ -192,6 +193,9 @@ impl Config {
         if self.level.as_ref().is_some_and(|level| level.bounds() != self.world) {
             return Err(ConfigError::WorldBesideLevel);
         }
+        if self.level.is_some() && self.spawn.is_some() {
+            return Err(ConfigError::SpawnAndLevel);
+        }
         within("speed-limit", "", self.speed_limit.unwrap_or(1).into(), 1..=1 << 31)?;
         match self.spawn {
             Some(at) if !self.world.contains(at) => Err(ConfigError::SpawnOutsideWorld { at }),
@@ -277,6 +281,9 @@ pub enum ConfigError {
         /// Where it is.
         at: Position,
     },
+    /// A spawn besides those of the level.
+    #[error("--spawn is not for --level, which has spawns of its own: leave it out")]
+    SpawnAndLevel,
     /// A world of other bounds than those of its level.
     #[error("--world is not what --level brings: leave it out")]
     WorldBesideLevel,

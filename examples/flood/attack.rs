@@ -24,9 +24,9 @@ const FIRST_ID: u32 = 1_000_000;
 const PEERS: u32 = 50;
 /// Addresses that say hello, each in a prefix of its own.
 const ADDRESSES: u32 = 800;
-/// Addresses of one IP that play, and change their client ids: eight times a second each, all together would be 8,000. Not
-/// more, lest it is their number that fills the core.
-const CHURNING: u32 = 1_000;
+/// Addresses of one IP that play, and change their client ids: eight times a second each would be 4,000 in all, more than one
+/// prefix has joins for. Not more addresses, lest it is their number that fills the core.
+const CHURNING: u32 = 500;
 const FIRST_CHURNING_ID: u32 = 4_000_000;
 /// Prefixes of strangers that have proven themselves, with so many addresses each.
 const PREFIXES: u32 = 40;

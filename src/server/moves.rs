@@ -52,11 +52,15 @@ impl Server {
         if !peer.has_followed(echo) {
             return Err(DropReason::Superseded);
         }
-        if !self.world.bounds().contains(step.at) {
-            return Err(DropReason::OutsideWorld);
-        }
         let (slot, player) = (peer.player, peer.client_id);
         let from = self.world.player(slot).map(|player| player.at);
+        if !self.world.bounds().contains(step.at) {
+            // It may know other bounds than those of today. Once, until it has followed.
+            if let Some(stands) = from.filter(|_| !peer.correction.is_open) {
+                peer.correction.put(stands);
+            }
+            return Err(DropReason::OutsideWorld);
+        }
         Ok((Judged { player, slot, from, to: step.at, state: step.state }, peer.correction.number))
     }
 

@@ -12,7 +12,7 @@ use crate::game::{Admission, Departure, Effects, Game, Joining, Random, Realm, S
 use crate::profiles::Profile;
 use crate::secret::Secret;
 use crate::wire::{Encoding, Position, RefusalReason};
-use crate::work::Ledger;
+use crate::work::{Ledger, discard};
 
 /// Panics of hooks are logged no more often than that.
 const PANIC_LOG_PERIOD: Duration = Duration::from_secs(1);
@@ -103,7 +103,11 @@ impl Server {
         if !self.rules.effects.relocated.is_empty() || self.world.has_despawned() {
             self.put_into_effect();
         }
-        answer.map_err(|panic| self.on_panic(about, panic.as_ref())).ok()
+        let logged = |panic: Box<dyn Any + Send>| {
+            self.on_panic(about, panic.as_ref());
+            discard(panic);
+        };
+        answer.map_err(logged).ok()
     }
 
     fn put_into_effect(&mut self) {

@@ -139,7 +139,10 @@ impl Done {
 
 /// Drops something of a game's, in which a panic is nobody else's.
 pub(crate) fn discard<T>(unwanted: T) {
-    let _says_so_itself = catch_unwind(AssertUnwindSafe(|| drop(unwanted)));
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(unwanted))) {
+        // What it has said, it has said; dropped, that could panic once more.
+        std::mem::forget(panic);
+    }
 }
 
 /// As much work as may be is in flight.

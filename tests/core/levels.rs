@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tickcast::config::Config;
+use tickcast::gate::DropReason;
 use tickcast::level::Level;
 use tickcast::wire::Position;
 use tickcast::work::{Started, Work};
@@ -145,6 +146,49 @@ fn an_exit_leads_to_its_level_and_asks_for_it_once() {
 }
 
 #[test]
+fn two_exits_that_lead_to_one_another_keep_nobody_at_the_spawns() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows = ["#####", "#s.x#", "#####"];
+    let [one, two] = ["one.tmx", "two.tmx"].map(|name| folder.path().join(name));
+    std::fs::write(&one, drawn(&rows, "two.tmx")).expect("a file");
+    std::fs::write(&two, drawn(&rows, "one.tmx")).expect("a file");
+    let mut net = Net::new(in_level(level(&rows, &one, "two.tmx")));
+    let [restless, other] = [7, 8].map(|client_id| net.join(client_id));
+    let (mut switches, ticks) = (0, 30 * Config::default().tick_rate.hz() as u64);
+    for tick in 0..ticks {
+        let to = if tick.is_multiple_of(2) { middle(3, 1) } else { middle(2, 1) };
+        net.move_to(restless, to.x, to.y);
+        let here = place(&net, 8);
+        net.move_to(other, here.x + if tick.is_multiple_of(2) { 1 } else { -1 }, here.y);
+        net.step();
+        let loading = started(&mut net);
+        switches += loading.len();
+        finish(&mut net, loading);
+    }
+    assert!((5..=7).contains(&switches), "{switches} in half a minute");
+}
+
+#[test]
+fn who_goes_by_the_bounds_of_another_level_is_told_where_it_stands() {
+    let (folder, mut net) = yard("cellar.tmx");
+    let seat = net.join(7);
+    order_level(&mut net, &folder.path().join("cellar.tmx"));
+    let loading = started(&mut net);
+    finish(&mut net, loading);
+    net.run(2);
+    let stands = place(&net, 7);
+    while net.seats[seat].client.take_correction().is_some() {}
+    for _ in 0..3 {
+        net.move_to(seat, middle(7, 1).x, stands.y);
+        net.step();
+    }
+    net.run(1);
+    assert_eq!(net.seats[seat].client.take_correction(), Some(stands), "it is told");
+    assert_eq!(place(&net, 7), stands);
+    assert!(net.drops(DropReason::OutsideWorld) >= 1 && net.drops(DropReason::Superseded) <= 2);
+}
+
+#[test]
 fn a_level_that_is_none_leaves_the_old_one_and_says_why() {
     let (folder, mut net) = yard("broken.tmx");
     let seat = net.join(7);
@@ -210,10 +254,13 @@ fn a_level_that_takes_a_minute_is_given_up() {
 }
 
 #[test]
-fn a_world_of_other_bounds_than_the_levels_is_refused() {
+fn a_world_of_other_bounds_and_a_spawn_besides_the_levels_are_refused() {
     let level = level(&YARD, &PathBuf::from("yard.tmx"), "cellar.tmx");
     let mut config = in_level(level);
     config.check().expect("the level brings its bounds");
+    config.spawn = Some(middle(1, 1));
+    assert!(config.check().expect_err("it has spawns").to_string().contains("--spawn"));
+    config.spawn = None;
     config.world.max.x += 1;
     assert!(config.check().expect_err("others").to_string().contains("--world"));
 }

@@ -414,6 +414,25 @@ fn trapped() -> Made {
     }
 }
 
+/// It panics once more when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn a_panic_that_panics_itself_harms_nobody_either() {
+    let judge = |_: &mut Realm<'_>, _: &Step| -> Verdict { std::panic::panic_any(Bomb) };
+    let mut net = playing(Made { step: Some(Box::new(judge)), ..Made::default() });
+    let seat = net.join(7);
+    net.move_to(seat, 3, 0);
+    net.run(2);
+    assert_eq!((net.totals().hook_panics, net.phase(seat)), (1, Phase::Playing));
+}
+
 #[test]
 fn a_hook_that_panics_harms_nobody() {
     let mut net = playing(trapped());

@@ -20,6 +20,9 @@ const LOAD_TIME_MAX: Duration = Duration::from_secs(60);
 /// How long exits lead nowhere after one has led to a level that is none: whoever steps in and out of it shall not have
 /// it read, and logged, at every step.
 const EXIT_PAUSE: Duration = Duration::from_secs(10);
+/// How long a level is played at least before an exit leads on: everybody goes along, and whoever steps in and out of two
+/// exits that lead to one another shall not keep all others at the spawns.
+const STAY_MIN: Duration = Duration::from_secs(5);
 /// Where there is no level, enemies appear so many units around the spawn at the most.
 const AROUND: i64 = 1_024;
 
@@ -39,11 +42,13 @@ pub(super) struct Levels {
     failed: Option<String>,
     /// When an exit last led somewhere.
     left_at: Option<Tick>,
+    /// When the level that is played took the place of another.
+    entered_at: Option<Tick>,
 }
 
 impl Levels {
     pub(super) fn new(level: Option<Arc<Level>>, spawn: Option<Position>) -> Self {
-        Self { level, spawn, appeared: 0, loading: None, failed: None, left_at: None }
+        Self { level, spawn, appeared: 0, loading: None, failed: None, left_at: None, entered_at: None }
     }
 
     /// The level that is played.
@@ -95,8 +100,11 @@ impl Levels {
     }
 
     fn is_pause(&self, realm: &Realm<'_>) -> bool {
-        let ticks = (EXIT_PAUSE.as_secs_f64() * realm.tick_rate().hz()) as u64;
-        self.failed.is_some() && self.left_at.is_some_and(|tick| realm.tick().0 < tick.0 + ticks)
+        let is_within = |pause: Duration, since: Option<Tick>| {
+            let ticks = (pause.as_secs_f64() * realm.tick_rate().hz()) as u64;
+            since.is_some_and(|tick| realm.tick().0 < tick.0 + ticks)
+        };
+        is_within(STAY_MIN, self.entered_at) || (self.failed.is_some() && is_within(EXIT_PAUSE, self.left_at))
     }
 
     /// Starts to load a level, if no other is being loaded, and says what comes of that.
@@ -129,7 +137,7 @@ impl Levels {
 
     /// What came of work, if it is the level that is being loaded; else it is given back. True: another level is played
     /// from now on.
-    pub(super) fn on_done(&mut self, done: Done) -> Result<bool, Done> {
+    pub(super) fn on_done(&mut self, now: Tick, done: Done) -> Result<bool, Done> {
         match &self.loading {
             Some((id, _)) if *id == done.id => {}
             _ => return Err(done),
@@ -140,6 +148,7 @@ impl Levels {
             Ok(Ok(level)) => {
                 info!(level = %path.display(), "another level");
                 self.level = Some(level);
+                self.entered_at = Some(now);
                 return Ok(true);
             }
             Ok(Err(error)) => error.to_string(),

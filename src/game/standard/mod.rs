@@ -165,7 +165,7 @@ impl Game for Standard {
         let is_free = |at| self.levels.is_free(at);
         let Err(done) = self.fame.on_done(realm, done, is_free) else { return };
         let Some(done) = self.enemies.on_done(realm, done) else { return };
-        if let Ok(true) = self.levels.on_done(done) {
+        if let Ok(true) = self.levels.on_done(realm.tick(), done) {
             self.switch(realm);
         }
     }

@@ -100,6 +100,7 @@ impl Attendant {
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => {
                     log_panic(running.work, &*panic);
+                    discard(panic);
                     Err(Panicked)
                 }
                 Err(_aborted) => return,

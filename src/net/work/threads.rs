@@ -87,6 +87,7 @@ impl Shared {
         let result = catch_unwind(AssertUnwindSafe(|| work(&stop)));
         let result = result.map_err(|panic| {
             log_panic(id, &*panic);
+            discard(panic);
             Panicked
         });
         if !stop.is_asked() {
