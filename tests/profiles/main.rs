@@ -1,18 +1,18 @@
 //! Profiles, leaderboards and scores against a real HTTP server, with everything that may be wrong with one.
 
 #[path = "../sockets/served.rs"]
-#[allow(dead_code, reason = "shared with tests that need more of it")]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
 mod binary;
 #[path = "../sockets/crowd.rs"]
-#[allow(dead_code, reason = "shared with tests that need more of it")]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
 mod crowd;
 #[path = "../sockets/exposition.rs"]
-#[allow(dead_code, reason = "shared with tests that need more of it")]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
 mod exposition;
 mod faults;
 mod game;
 #[path = "../sockets/http.rs"]
-#[allow(dead_code, reason = "shared with tests that need more of it")]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
 mod http;
 #[path = "../maps/mod.rs"]
 mod maps;
