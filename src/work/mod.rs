@@ -76,7 +76,7 @@ impl Stop {
         self.0.load(Ordering::Acquire)
     }
 
-    fn ask(&self) {
+    pub(crate) fn ask(&self) {
         self.0.store(true, Ordering::Release);
     }
 }

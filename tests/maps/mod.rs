@@ -34,6 +34,28 @@ pub(crate) fn drawn(rows: &[&str], to: &str) -> String {
     tmx(columns, count, &tiles, &objects)
 }
 
+/// A maze of so many cells along each side, drawn from a seed: from every cell one way leads on, up or to the left, and
+/// every tenth has a spawn. It has two tiles for each cell, and a wall around all.
+pub(crate) fn maze(cells: usize, seed: u32) -> Vec<String> {
+    let side = 2 * cells + 1;
+    let mut rows = vec![vec![b'#'; side]; side];
+    let mut luck = seed;
+    for number in 0..cells * cells {
+        let (column, row) = (2 * (number % cells) + 1, 2 * (number / cells) + 1);
+        rows[row][column] = if number % 10 == 0 { b's' } else { b'.' };
+        // Numerical Recipes' generator, of whose numbers the first bit is good enough here.
+        luck = luck.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        match (column, row) {
+            (1, 1) => {}
+            (1, _) => rows[row - 1][1] = b'.',
+            (_, 1) => rows[1][column - 1] = b'.',
+            _ if luck >> 31 == 0 => rows[row - 1][column] = b'.',
+            _ => rows[row][column - 1] = b'.',
+        }
+    }
+    rows.into_iter().map(|row| row.into_iter().map(char::from).collect()).collect()
+}
+
 fn exit(x: i32, y: i32, to: &str) -> String {
     let size = format!(r#"x="{x}" y="{y}" width="{TILE}" height="{TILE}""#);
     format!(

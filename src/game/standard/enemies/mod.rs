@@ -1,10 +1,11 @@
 //! Enemies: each chases the nearest player, on a way around the walls.
 //!
 //! Where to go is thought out beside the tick, for all of them at once, and one thought at a time. They walk in every tick,
-//! by the last plan that they have, however long the next one takes; so a slow thought makes enemies dull, and nothing
-//! late. An enemy that comes within [`REACH`] of the player that it chases has caught it: that is counted, and the player
+//! by the last plan that they have, however long the next one takes, and also if it has nothing for them; so a slow thought
+//! makes enemies dull, and nothing late. An enemy that comes within [`REACH`] of the player that it chases has caught it: that is counted, and the player
 //! starts anew where players appear, and is safe for a while; unless a game on top has another use for enemies.
 
+mod field;
 #[cfg(test)]
 mod tests;
 mod think;
@@ -20,7 +21,7 @@ use crate::game::Realm;
 use crate::level::Level;
 use crate::wire::{Position, Tick};
 use crate::work::{Done, Work, WorkId};
-use think::{Plan, Question, TILES_PER_THOUGHT_MAX, think};
+use think::{Chaser, Plan, Question, TILES_PER_THOUGHT_MAX, think};
 use way::Walk;
 
 /// The kind that enemies are of, among the entities.
@@ -77,6 +78,10 @@ impl Enemy {
         let at = levels.somewhere(realm);
         realm.place(self.id, at, 0);
         (self.walk, self.target) = (Walk::new(at, Vec::new()), None);
+    }
+
+    fn chaser(&self) -> Chaser {
+        Chaser { at: self.walk.at(), is_idle: self.walk.is_over() }
     }
 }
 
@@ -222,13 +227,14 @@ impl Enemies {
         }
         let question = Question {
             level: levels.level().cloned(),
-            enemies: self.all.iter().map(|enemy| enemy.walk.at()).collect(),
+            enemies: self.all.iter().map(Enemy::chaser).collect(),
             players,
             tiles: TILES_PER_THOUGHT_MAX,
             seed: realm.random(),
         };
-        // Where so much is in flight that there is no place for a thought, the next tick asks again.
-        self.thinking = realm.start(None, THOUGHT_TIME_MAX, Work::thread(move |_| think(&question))).ok();
+        // Where so much is in flight that there is no place for a thought, there is one more question later.
+        self.thinking =
+            realm.start(None, THOUGHT_TIME_MAX, Work::thread(move |stop| think(&question, stop))).ok();
     }
 
     /// Takes over the next plans, each where the enemy can join it in a straight line; else it goes on by its old one.

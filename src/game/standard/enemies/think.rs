@@ -1,35 +1,40 @@
-//! Which way leads to the nearest player: thought out beside the tick, and pure. The only place that names
-//! `pathfinding`.
+//! Whom to chase, and on which way: thought out beside the tick, for all enemies at once, and pure.
 
 use std::sync::Arc;
 
-use pathfinding::directed::astar::astar;
-
-use crate::level::{Grid, Level, Tile};
+use super::field::Field;
+use crate::level::{Level, Obstacle};
 use crate::wire::{Player, Position};
+use crate::work::Stop;
 
-/// How many tiles are looked at for one enemy: a way of hundreds of tiles around walls, in a millisecond.
-pub(super) const TILES_PER_WAY_MAX: usize = 4_096;
-/// How many for all of them in one thought: some 50 ms on a thread that gives way to everything.
+/// How many tiles are looked at in one thought: some 50 ms on a thread that gives way to everything.
 pub(super) const TILES_PER_THOUGHT_MAX: usize = 131_072;
-
-/// The cost of a step to a tile beside, and of one across a corner: 5 to 7 is nearly 1 to the root of 2.
-const STRAIGHT: u32 = 5;
-const ACROSS: u32 = 7;
+/// How many players are looked at on either side of an enemy for the nearest one: 10,000 enemies look at 10 million, in
+/// 50 ms.
+pub(super) const PLAYERS_BESIDE_MAX: usize = 512;
 
 /// What is to be thought about.
 #[derive(Clone, Debug)]
 pub(super) struct Question {
     /// Where walls are; without a level there are none.
     pub(super) level: Option<Arc<Level>>,
-    /// Where the enemies are.
-    pub(super) enemies: Vec<Position>,
+    /// Who asks.
+    pub(super) enemies: Vec<Chaser>,
     /// Whom they chase.
     pub(super) players: Vec<Player>,
     /// How many tiles may be looked at, for all together.
     pub(super) tiles: usize,
-    /// Draws whose turn is first. Whoever comes last may find the tiles used up, and then goes straight on.
+    /// Draws where those go who know nothing better.
     pub(super) seed: u64,
+}
+
+/// An enemy.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chaser {
+    /// Where it is.
+    pub(super) at: Position,
+    /// It has come to the end of its plan.
+    pub(super) is_idle: bool,
 }
 
 /// What an enemy does from now on.
@@ -41,87 +46,71 @@ pub(super) struct Plan {
     pub(super) ahead: Vec<Position>,
 }
 
-/// A plan for each enemy, in their order; none if there is nobody to chase. The same question has the same answer.
-pub(super) fn think(question: &Question) -> Vec<Option<Plan>> {
-    let count = question.enemies.len();
-    let mut plans = vec![None; count];
-    let mut tiles_left = question.tiles;
-    for turn in 0..count {
-        let index = (question.seed as usize % count + turn) % count;
-        let from = question.enemies[index];
-        let nearest = question.players.iter().min_by_key(|player| player.at.distance_squared(from));
-        plans[index] = nearest.map(|player| Plan {
-            target: player.client_id,
-            ahead: way(question.level.as_deref(), from, player.at, &mut tiles_left),
-        });
+/// A plan for each enemy, in their order; none if there is nobody to chase, and none for anybody once all is to stop.
+/// The same question has the same answer.
+///
+/// Straight on to the nearest player, if no wall is in the way; else around the walls to the one who is nearest on foot, if
+/// there is one among so many tiles; else none: the enemy goes on by the plan that it has. Only who has none left goes
+/// somewhere, from where more may be found.
+pub(super) fn think(question: &Question, stop: &Stop) -> Vec<Option<Plan>> {
+    let Question { level, enemies, tiles, seed, .. } = question;
+    let players = in_order(&question.players);
+    let mut plans = vec![None; enemies.len()];
+    let mut hidden = Vec::new();
+    for (index, enemy) in enemies.iter().enumerate().take_while(|_| !stop.is_asked()) {
+        let Some(Player { client_id: target, at, .. }) = nearest(&players, enemy.at).copied() else { break };
+        match level.as_ref().and_then(|level| level.first_wall_on(enemy.at, at)) {
+            None => plans[index] = Some(Plan { target, ahead: vec![at] }),
+            Some(wall) => hidden.push((index, target, wall)),
+        }
+    }
+    let Some(level) = level else { return plans };
+    let wanted = hidden.iter().filter_map(|(index, ..)| level.grid().tile_at(enemies[*index].at));
+    let field = Field::new(level, &players, wanted.collect(), *tiles, stop);
+    for (index, target, wall) in hidden.into_iter().take_while(|_| !stop.is_asked()) {
+        let enemy = enemies[index];
+        let drawn = seed.rotate_left(index as u32);
+        let anywhere = || Plan { target, ahead: vec![anywhere(level, enemy.at, wall, drawn)] };
+        plans[index] = field.plan(enemy.at).or_else(|| enemy.is_idle.then(anywhere));
     }
     plans
 }
 
-/// Straight on if nothing is in the way; else around the walls; else straight on up to the first of them.
-fn way(level: Option<&Level>, from: Position, to: Position, tiles_left: &mut usize) -> Vec<Position> {
-    let Some(level) = level else { return vec![to] };
-    let Some(wall) = level.first_wall_on(from, to) else { return vec![to] };
-    let tiles_max = TILES_PER_WAY_MAX.min(*tiles_left);
-    match around_walls(level, from, to, tiles_max, tiles_left) {
-        Some(tiles) => places(level.grid(), &tiles, to),
-        None => vec![wall.last_free],
+/// Up to the wall; from there, towards a place that was drawn.
+fn anywhere(level: &Level, at: Position, wall: Obstacle, drawn: u64) -> Position {
+    let tile = |at| level.grid().tile_at(at);
+    if tile(at) != tile(wall.last_free) {
+        return wall.last_free;
     }
+    let to = level.somewhere(drawn);
+    level.first_wall_on(at, to).map_or(to, |wall| wall.last_free)
 }
 
-/// The tiles on the shortest way, both ends included, if it is found among so many.
-fn around_walls(
-    level: &Level,
-    from: Position,
-    to: Position,
-    tiles_max: usize,
-    tiles_left: &mut usize,
-) -> Option<Vec<Tile>> {
-    let (start, end) = (level.grid().tile_at(from)?, level.grid().tile_at(to)?);
-    let mut looked_at = 0;
-    let next = |tile: &Tile| {
-        looked_at += 1;
-        let tiles = (looked_at <= tiles_max).then(|| next_tiles(level, *tile));
-        tiles.into_iter().flatten()
-    };
-    let found = astar(&start, next, |tile| at_least(*tile, end), |tile| *tile == end);
-    *tiles_left -= looked_at.min(tiles_max);
-    found.map(|(tiles, _)| tiles)
+/// As [`nearest`] needs them.
+fn in_order(players: &[Player]) -> Vec<Player> {
+    let mut players = players.to_vec();
+    players.sort_unstable_by_key(|player| (player.at.x, player.at.y, player.client_id));
+    players
 }
 
-/// What a way between two tiles costs at the least.
-fn at_least(a: Tile, b: Tile) -> u32 {
-    let (columns, rows) = (a.column.abs_diff(b.column), a.row.abs_diff(b.row));
-    columns.max(rows) * STRAIGHT + columns.min(rows) * (ACROSS - STRAIGHT)
-}
-
-/// Where one can go from a tile, and for what: to the eight around it that are free; across a corner only if no wall
-/// touches it.
-fn next_tiles(level: &Level, tile: Tile) -> impl Iterator<Item = (Tile, u32)> {
-    let beside = move |columns: i64, rows: i64| {
-        let column = u32::try_from(i64::from(tile.column) + columns).ok()?;
-        let row = u32::try_from(i64::from(tile.row) + rows).ok()?;
-        level.grid().tile(column, row).filter(|tile| !level.is_wall_tile(*tile))
-    };
-    let straight = [(1, 0), (0, 1), (-1, 0), (0, -1)].into_iter();
-    let straight = straight.filter_map(move |(columns, rows)| Some((beside(columns, rows)?, STRAIGHT)));
-    let across = [(1, 1), (-1, 1), (-1, -1), (1, -1)].into_iter();
-    let across = across.filter_map(move |(columns, rows)| {
-        beside(columns, 0)?;
-        beside(0, rows)?;
-        Some((beside(columns, rows)?, ACROSS))
-    });
-    straight.chain(across)
-}
-
-/// The corners of a way through the middles of tiles, and `to` at its end; the next one last.
-fn places(grid: Grid, tiles: &[Tile], to: Position) -> Vec<Position> {
-    let direction =
-        |a: Tile, b: Tile| (i64::from(b.column) - i64::from(a.column), i64::from(b.row) - i64::from(a.row));
-    let turns = tiles.windows(3).filter(|t| direction(t[0], t[1]) != direction(t[1], t[2]));
-    let mut places: Vec<Position> = turns.map(|t| grid.centre(t[1])).collect();
-    places.extend(tiles.last().map(|tile| grid.centre(*tile)));
-    places.push(to);
-    places.reverse();
-    places
+/// The nearest of players in the order of the first axis: on either side those are looked at who, along that axis alone,
+/// are nearer than the nearest so far, and no more than [`PLAYERS_BESIDE_MAX`].
+pub(super) fn nearest(players: &[Player], at: Position) -> Option<&Player> {
+    let middle = players.partition_point(|player| (player.at.x, player.at.y) < (at.x, at.y));
+    let (before, behind) = players.split_at(middle);
+    let sides: [&mut dyn Iterator<Item = &Player>; 2] = [&mut behind.iter(), &mut before.iter().rev()];
+    let mut nearest = None;
+    let mut least = u64::MAX;
+    for side in sides {
+        for player in side.take(PLAYERS_BESIDE_MAX) {
+            if nearest.is_some() && u64::from(player.at.x.abs_diff(at.x)).pow(2) >= least {
+                break;
+            }
+            let distance = player.at.distance_squared(at);
+            if nearest.is_none() || distance < least {
+                (nearest, least) = (Some(player), distance);
+            }
+        }
+    }
+    nearest
 }

@@ -27,6 +27,11 @@ impl Walk {
         }
     }
 
+    /// Whether it has come to its end.
+    pub(super) fn is_over(&self) -> bool {
+        self.ahead.is_empty()
+    }
+
     /// Goes on by so many units, and says where that is. At the end it stays.
     pub(super) fn go(&mut self, units: u64) -> Position {
         self.walked += units;
