@@ -6,6 +6,7 @@
 mod capacity;
 mod commands;
 mod crowd;
+mod enemies;
 mod exposition;
 mod hostile;
 mod http;
