@@ -251,17 +251,35 @@ class TakingIn(unittest.TestCase):
         clusters, _, _ = tickcast.decode_plain(rest)
         self.assertEqual([member[0] for member in clusters[None]], [7])
         mail.room, mail.received = 300, 5
-        mail.take_in(extras, True)
+        mail.take_in(extras, True, 0.5)
         self.assertEqual((mail.correction, list(mail.inbox), mail.received), ((-50, 40), [b"hello"], 6))
         mail.received, mail.last = 5, 2
         mail.send(b"hello", True)
         mail.send(b"hi", False)
         page = vector("long move, one of each")
         self.assertEqual(mail.behind_move(1.0), page[tickcast.MOVE_FORM.size:])
-        self.assertEqual(mail.behind_move(1.05)[8:], b"", "they have been sent")
-        self.assertEqual(mail.behind_move(1.2)[8:], page[56:67], "the reliable one again")
-        mail.take_in((0, 0, 0, 3, []), True)
+        self.assertEqual(mail.behind_move(1.2)[8:], b"", "they have been sent")
+        self.assertEqual(mail.behind_move(1.3)[8:], page[56:67], "the reliable one again")
+        mail.take_in((0, 0, 0, 3, []), True, 1.3)
         self.assertEqual((mail.behind_move(2.0), len(mail.waiting)), (b"", 0))
+
+    def test_what_comes_before_its_turn_is_kept_until_then(self):
+        mail = tickcast.Mail()
+        take = lambda *numbers: mail.take_in((0, 0, 0, 0, [(number, bytes([number])) for number in numbers]), True, 0)
+        take(3, 1, 3, 66, 1)
+        self.assertEqual((list(mail.inbox), mail.received, list(mail.kept)), ([b"\1"], 1, [3]))
+        take(2)
+        self.assertEqual((list(mail.inbox), mail.received, list(mail.kept)), ([b"\1", b"\2", b"\3"], 3, []))
+
+    def test_it_is_patient_as_answers_take(self):
+        patience = tickcast.Patience()
+        self.assertEqual([patience.after(times) for times in (1, 4, 5, 6, 99)], [0.25, 0.25, 0.5, 1, 1])
+        for sequence in range(1, 101):
+            patience.on_move(sequence, sequence * 0.3)
+            patience.on_move(sequence + 1, 0)  # one at a time
+            patience.on_applied(sequence - 1, 0)
+            patience.on_applied(sequence, sequence * 0.3 + 0.2)
+        self.assertAlmostEqual(patience.after(1), 0.3, 2)
 
     def test_extras_that_a_client_must_refuse(self):
         datagram = vector("plain with extras, a correction and a message")[tickcast.FORMS[tickcast.PLAIN].size:]
@@ -283,7 +301,8 @@ class TakingIn(unittest.TestCase):
         mail.on_welcome(flags(3))
         self.assertEqual([list(mail.lost), len(mail.waiting)], [[], 2])
         mail.on_welcome(flags(1))
-        self.assertEqual([list(mail.lost), [letter[:2] for letter in mail.waiting]], [[b"sent"], [[1, b"not sent"]]])
+        waiting = [(letter.number, letter.message) for letter in mail.waiting]
+        self.assertEqual([list(mail.lost), waiting], [[b"sent"], [(1, b"not sent")]])
 
     def test_what_a_client_must_refuse(self):
         alone, decode = EXAMPLES[0][1], lambda data: tickcast.decode_compact(data, 100, {})

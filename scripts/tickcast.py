@@ -53,7 +53,8 @@ RETRY_SECONDS, PROOF_SECONDS, PATIENCE_SECONDS = 0.25, 1, 5  # hello again, a ne
 BEHIND_SECONDS = 0.001  # what has come with a snapshot, and is newer
 BASELINE_TICKS = 64
 PLAYERS_MAX = 1 << 20  # who comes beyond them is not known
-AGAIN_SECONDS = 0.1  # a reliable message that is not acknowledged
+AGAIN_SECONDS, AGAIN_SECONDS_MIN, AGAIN_SECONDS_MAX = 0.25, 0.1, 1  # a reliable message that is not acknowledged
+AGAIN_SOON = 4  # times that it is sent before each wait is twice the one before
 WAITING_MAX, WAITING_BYTES_MAX = 64, 8192  # messages to be sent, or to be read
 MEMBERS_MAX = 1 << 16  # that one datagram may tell of; an honest one has some thousands
 
@@ -154,6 +155,7 @@ class Client:
         self._require_session()
         self.sequence = (self.sequence + 1) % 2**32
         fields = MOVE, self.client_id, self.session, self.sequence, x, y, state, *self._arrived()
+        self.mail.patience.on_move(self.sequence, time.monotonic())
         self._send(MOVE_FORM, *fields, behind=self.mail.behind_move(time.monotonic()))
         return self.sequence
 
@@ -198,11 +200,12 @@ class Client:
         except (ValueError, struct.error):
             return None  # and it is not acknowledged
         self.told[tick] = clusters
-        self.mail.take_in(extras, tick > newest)
+        self.mail.take_in(extras, tick > newest, time.monotonic())
         if tick < newest:
             return None
         self.told = {kept: told for kept, told in self.told.items() if kept >= tick - BASELINE_TICKS}
         snapshot = Snapshot(tick, fields[1], fields[3])
+        self.mail.patience.on_applied(snapshot.applied, time.monotonic())
         self.world.take_in(snapshot, clusters, left, is_partial)
         return snapshot
 
@@ -251,47 +254,52 @@ class Mail:
 
     def __init__(self):
         self.inbox, self.lost = collections.deque(), collections.deque()
-        self.waiting, self.unreliable = collections.deque(), collections.deque()  # [number, message, when again]
+        self.waiting, self.unreliable = collections.deque(), collections.deque()  # letters, and messages
+        self.patience = Patience()
         self.room = 0  # for the extras of a datagram
         self._begin()
 
     def _begin(self):
-        self.last, self.received, self.owes = 0, 0, False
+        self.last, self.received, self.owes, self.kept = 0, 0, False, {}  # kept: by number, what came before its turn
         self.correction, self.number, self.is_open = None, 0, False
 
     def on_welcome(self, welcome):
         """A session begins. What the one before has said goes on, or both ends begin anew."""
-        self.room = min(welcome.datagram_bytes, 4096) // 4
+        self.room, self.patience.asked = min(welcome.datagram_bytes, 4096) // 4, None
         if welcome.placed & 2:
             return
         self._begin()
         waiting, self.waiting = self.waiting, collections.deque()
-        for _, message, again in waiting:
-            if again is None and len(message) <= self.room - 40:
-                self._push(message)
+        for letter in waiting:
+            if not letter.times and len(letter.message) <= self.room - 40:
+                self._push(letter.message)
             else:
-                self.lost.append(message)
+                self.lost.append(letter.message)
 
     def send(self, message, reliable):
         if not 0 < len(message) <= self.room - 40:
             raise Error(f"A message has 1 to {self.room - 40} bytes here.")
-        if not has_room([m for _, m, _ in self.waiting] + list(self.unreliable) + list(self.lost), message):
+        if not has_room([letter.message for letter in self.waiting] + list(self.unreliable) + list(self.lost), message):
             raise Error("Too much waits to be said; the server does not keep up, or `lost` is not read.")
         self._push(message) if reliable else self.unreliable.append(message)
 
     def _push(self, message):
-        self.last = self.last % (2**32 - 1) + 1
-        self.waiting.append([self.last, message, None])
+        self.last = self._next(self.last)
+        self.waiting.append(Letter(self.last, message))
+
+    def _next(self, number):
+        return number % (2**32 - 1) + 1
 
     def behind_move(self, now):
         """What the next move is to say besides; often nothing. Whoever moves on has seen the correction."""
         self.correction, said, room = None, b"", self.room - MOVE_EXTRAS.size - MESSAGE.size
         for letter in self.waiting:
-            if letter[2] is None or letter[2] <= now:
-                if len(said) + len(letter[1]) > room:
+            if letter.again_at <= now:
+                if len(said) + len(letter.message) > room:
                     break
-                said += MESSAGE.pack(letter[0], len(letter[1])) + letter[1]
-                letter[2] = now + AGAIN_SECONDS
+                said += MESSAGE.pack(letter.number, len(letter.message)) + letter.message
+                letter.times, letter.last_at = letter.times + 1, now
+                letter.again_at = now + self.patience.after(letter.times)
         while self.unreliable and len(said) + len(self.unreliable[0]) <= room:
             message = self.unreliable.popleft()
             said += MESSAGE.pack(0, len(message)) + message
@@ -300,21 +308,59 @@ class Mail:
         self.owes = False
         return MOVE_EXTRAS.pack(self.number if self.is_open else 0, self.received) + said
 
-    def take_in(self, extras, is_newest):
+    def take_in(self, extras, is_newest, now):
         """The extras of a snapshot, the first of its tick: None, or correction, x, y, received, messages."""
         number, x, y, received, messages = extras or (0, 0, 0, 0, [])
         if is_newest:
             self.is_open = number != 0
             if number not in (0, self.number):
                 self.number, self.correction = number, (x, y)
-        if any(letter[0] == received and letter[2] is not None for letter in self.waiting):
-            while self.waiting.popleft()[0] != received:
+        for letter in [letter for letter in self.waiting if letter.number == received and letter.times]:
+            while self.waiting.popleft() is not letter:
                 pass
+            if self.waiting and self.waiting[0].last_at < letter.last_at:
+                self.waiting[0].again_at = now  # it was sent before, and lost
         for number, message in messages:
             self.owes |= number != 0
-            if number in (0, self.received % (2**32 - 1) + 1) and has_room(self.inbox, message):
+            if number == 0 and has_room(self.inbox, message):
                 self.inbox.append(message)
-                self.received = number or self.received
+            elif number and 0 < (number - self.received) % 2**32 <= WAITING_MAX and has_room(self.kept.values(), message):
+                self.kept[number] = message
+        while (message := self.kept.get(self._next(self.received))) and has_room(self.inbox, message):
+            self.received = self._next(self.received)
+            self.inbox.append(self.kept.pop(self.received))
+
+
+class Letter:
+    """A reliable message that has not arrived, as far as one knows."""
+
+    def __init__(self, number, message):
+        self.number, self.message, self.times, self.last_at, self.again_at = number, message, 0, 0, 0
+
+
+class Patience:
+    """How long an acknowledgement is waited for: as the way there and back takes, and some more (RFC 6298)."""
+
+    def __init__(self):
+        self.smoothed, self.varies, self.asked = None, 0, None
+
+    def after(self, times):
+        known = self.smoothed is not None
+        first = self.smoothed + max(4 * self.varies, self.smoothed / 2) if known else AGAIN_SECONDS
+        return min(max(first, AGAIN_SECONDS_MIN) * 2 ** min(max(times - AGAIN_SOON, 0), 8), AGAIN_SECONDS_MAX)
+
+    def on_move(self, sequence, now):
+        """A move is sent; the answer of one at a time is waited for."""
+        self.asked = self.asked or (sequence, now)
+
+    def on_applied(self, sequence, now):
+        """The newest snapshot shows that move."""
+        if not self.asked or sequence < self.asked[0]:
+            return
+        took, self.asked = min(now - self.asked[1], AGAIN_SECONDS_MAX), None
+        known = self.smoothed is not None
+        self.varies = (3 * self.varies + abs(self.smoothed - took)) / 4 if known else took / 2
+        self.smoothed = (7 * self.smoothed + took) / 8 if known else took
 
 
 def has_room(waiting, message):

@@ -89,7 +89,7 @@ impl Client {
         let is_first = !has_arrived(self.ack, header.tick);
         let is_newest = self.header.is_none_or(|newest| header.tick > newest.tick);
         self.on_header(now, header);
-        self.mail.on_snapshot(extras.as_ref(), is_first, is_newest);
+        self.mail.on_snapshot(now, extras.as_ref(), is_first, is_newest);
         Some(Event::Snapshot(*header))
     }
 
@@ -139,6 +139,7 @@ impl Client {
         self.set_clock(now, header.tick);
         if self.header.is_none_or(|newest| header.tick > newest.tick) {
             self.header = Some(*header);
+            self.mail.on_applied(now, header.applied);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Client;
-use crate::mail::{Delivery, Incoming, Outgoing, Queue, SendError};
+use crate::mail::{Delivery, Incoming, Outgoing, Queue, SendError, Turn};
 use crate::wire::{
     Correction, MOVE_EXTRAS_BYTES_MIN, Messages, Position, SnapshotExtras, Welcome, extras_bytes_max,
     message_bytes_max, put_move_extras,
@@ -26,6 +26,8 @@ pub(super) struct Mail {
     is_news: bool,
     /// Whether the server does not know yet that it has arrived.
     is_open: bool,
+    /// A move whose answer is waited for, and its age: one at a time.
+    asked: Option<(u32, Duration)>,
 }
 
 impl Mail {
@@ -40,11 +42,13 @@ impl Mail {
             correction: None,
             is_news: false,
             is_open: false,
+            asked: None,
         }
     }
 
     /// A session begins: the streams go on, or both ends begin anew.
     pub(super) fn on_welcome(&mut self, welcome: &Welcome) {
+        self.asked = None;
         self.datagram_bytes = welcome.datagram_bytes as usize;
         if !welcome.is_resumed() {
             self.outgoing.begin_anew(message_bytes_max(self.datagram_bytes));
@@ -56,6 +60,7 @@ impl Mail {
     /// A snapshot of the session has come, the first of its tick or not, newer than all before or not.
     pub(super) fn on_snapshot(
         &mut self,
+        now: Instant,
         extras: Option<&SnapshotExtras<'_>>,
         is_first: bool,
         is_newest: bool,
@@ -65,7 +70,7 @@ impl Mail {
             self.on_correction(correction);
         }
         if let Some(extras) = extras {
-            self.outgoing.on_received(extras.received);
+            self.outgoing.on_received(self.age(now), extras.received);
             self.on_messages(extras.messages, is_first);
         }
     }
@@ -81,26 +86,63 @@ impl Mail {
     }
 
     fn on_messages(&mut self, messages: Messages<'_>, is_first: bool) {
+        self.hear_kept();
         for message in messages {
-            let is_reliable = message.sequence != 0;
-            let is_wanted = if is_reliable { self.incoming.expects(message.sequence) } else { is_first };
-            if !is_wanted {
-                continue;
-            }
-            if !self.inbox.has_room(message.bytes.len()) {
-                self.unread += u64::from(!is_reliable);
-                continue;
-            }
-            self.inbox.push(message.bytes.into());
-            if is_reliable {
-                self.incoming.take();
+            match message.sequence {
+                0 if is_first => self.on_unreliable(message.bytes),
+                0 => {}
+                sequence => self.on_reliable(sequence, message.bytes),
             }
         }
     }
 
-    /// Appends the extras of a move, if there is anything to say.
-    pub(super) fn write(&mut self, now: Instant, out: &mut Vec<u8>) {
-        let age: Duration = now.saturating_duration_since(self.began);
+    fn on_unreliable(&mut self, message: &[u8]) {
+        if self.inbox.has_room(message.len()) {
+            self.inbox.push(message.into());
+        } else {
+            self.unread += 1;
+        }
+    }
+
+    fn on_reliable(&mut self, sequence: u32, message: &[u8]) {
+        match self.incoming.turn(sequence) {
+            Turn::Now if self.inbox.has_room(message.len()) => {
+                self.inbox.push(message.into());
+                self.incoming.take();
+                self.hear_kept();
+            }
+            Turn::Later => self.incoming.keep(sequence, message),
+            Turn::Now | Turn::Never => {}
+        }
+    }
+
+    /// Those that came before their turn, as far as it has come and there is room.
+    fn hear_kept(&mut self) {
+        while let Some(kept) = self.incoming.first_kept()
+            && self.inbox.has_room(kept.len())
+        {
+            self.inbox.push(kept.into());
+            self.incoming.take();
+        }
+    }
+
+    fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.began)
+    }
+
+    /// A snapshot newer than all before shows this move, the newest that is applied.
+    pub(super) fn on_applied(&mut self, now: Instant, applied: u32) {
+        let Some((_, at)) = self.asked.take_if(|(asked, _)| applied.wrapping_sub(*asked).cast_signed() >= 0)
+        else {
+            return;
+        };
+        self.outgoing.on_answer(self.age(now).saturating_sub(at));
+    }
+
+    /// Appends the extras of the move of that sequence, if there is anything to say.
+    pub(super) fn write(&mut self, now: Instant, sequence: u32, out: &mut Vec<u8>) {
+        let age = self.age(now);
+        self.asked.get_or_insert((sequence, age));
         let correction = self.correction.filter(|_| self.is_open && !self.is_news);
         let has_due = self.outgoing.has_due(age);
         if correction.is_none() && self.incoming.owed().is_none() && !has_due {

@@ -263,7 +263,7 @@ impl Client {
         let (mail, now) = (&mut self.mail, self.now);
         let write = |out: &mut Vec<u8>| {
             wire::encode_client(&FromClient::Move(step), out);
-            mail.write(now, out);
+            mail.write(now, sequence, out);
         };
         if !sealed::write(self.sealing.as_deref_mut(), out, write) {
             return None;

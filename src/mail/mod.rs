@@ -8,22 +8,20 @@ mod allowance;
 mod incoming;
 mod office;
 mod outgoing;
+mod patience;
 mod queue;
 
 pub use allowance::Allowance;
-pub use incoming::Incoming;
+pub use incoming::{Incoming, Turn};
 pub use office::{Mailbox, Office, Taken};
 pub use outgoing::Outgoing;
+pub use patience::{AGAIN_AFTER, AGAIN_AFTER_MAX, AGAIN_AFTER_MIN};
 pub use queue::Queue;
-
-use std::time::Duration;
 
 /// So many messages wait at one end, for the other or for whoever reads them, at the most.
 pub const WAITING_MAX: usize = 64;
 /// And so many bytes of them.
 pub const WAITING_BYTES_MAX: usize = 8 * 1_024;
-/// A reliable message that is not acknowledged is sent again after so long.
-pub const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// How a message is to arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

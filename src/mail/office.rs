@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Allowance, Delivery, Incoming, Outgoing, SendError};
+use super::{Allowance, Delivery, Incoming, Outgoing, SendError, Turn};
 use crate::wire::{
-    Correction, MESSAGE_HEADER_BYTES, Message, SNAPSHOT_EXTRAS_BYTES_MIN, message_bytes_max,
+    Correction, MESSAGE_HEADER_BYTES, Message, SNAPSHOT_EXTRAS_BYTES_MIN, Tick, message_bytes_max,
     put_snapshot_extras,
 };
 
@@ -13,14 +13,18 @@ use crate::wire::{
 pub struct Mailbox {
     outgoing: Outgoing,
     incoming: Incoming,
+    /// The newest tick whose snapshot the player has answered.
+    answered: Tick,
 }
 
 /// What becomes of a message that has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// It is for whoever reads.
+    /// It is for whoever reads; [`Mailbox::take_kept`] may have more.
     Now,
-    /// It has come before, or one before it is missing.
+    /// One before it is missing: it is kept, unless too much is.
+    Later,
+    /// It has come before, or too far ahead.
     OutOfTurn,
     /// There were too many lately. A reliable one comes again.
     TooMuch,
@@ -40,16 +44,25 @@ impl Mailbox {
         bytes_per_second: u32,
     ) -> Taken {
         let is_reliable = message.sequence != 0;
-        if is_reliable && !self.incoming.expects(message.sequence) {
+        let turn = if is_reliable { self.incoming.turn(message.sequence) } else { Turn::Now };
+        if turn == Turn::Never {
             return Taken::OutOfTurn;
         }
         if !said.charge(now, MESSAGE_HEADER_BYTES + message.bytes.len(), bytes_per_second) {
             return Taken::TooMuch;
         }
-        if is_reliable {
-            self.incoming.take();
+        match turn {
+            Turn::Now if is_reliable => drop(self.incoming.take()),
+            Turn::Later => self.incoming.keep(message.sequence, message.bytes),
+            Turn::Now | Turn::Never => {}
         }
-        Taken::Now
+        if turn == Turn::Now { Taken::Now } else { Taken::Later }
+    }
+
+    /// A message that has been kept, and whose turn has come.
+    pub fn take_kept(&mut self) -> Option<Box<[u8]>> {
+        self.incoming.first_kept()?;
+        self.incoming.take()
     }
 }
 
@@ -137,10 +150,14 @@ impl Office {
         matches!(self.rows.get(row), Some(Row::Open(_)))
     }
 
-    /// The player has all reliable messages up to this one.
-    pub fn on_received(&mut self, row: usize, received: u32) {
+    /// The player has all reliable messages up to this one, and answers the snapshot of a tick so long after that was sent.
+    pub fn on_received(&mut self, row: usize, now: Duration, received: u32, answered: Tick, took: Duration) {
         if let Some(mailbox) = self.opened(row) {
-            mailbox.outgoing.on_received(received);
+            mailbox.outgoing.on_received(now, received);
+            if answered > mailbox.answered {
+                mailbox.answered = answered;
+                mailbox.outgoing.on_answer(took);
+            }
         }
     }
 

@@ -3,14 +3,15 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{AGAIN_AFTER, Delivery, Queue, SendError, WAITING_BYTES_MAX, WAITING_MAX, next};
+use super::patience::Patience;
+use super::{Delivery, Queue, SendError, WAITING_BYTES_MAX, WAITING_MAX, next};
 use crate::wire::{MESSAGE_HEADER_BYTES, Message, put_message};
 
 /// The messages of one end to the other.
 ///
 /// - To say something: [`Outgoing::send`].
 /// - For every datagram that goes out: [`Outgoing::write`], which does nothing where [`Outgoing::has_due`] says no.
-/// - When the other end says what has arrived: [`Outgoing::on_received`].
+/// - When the other end says what has arrived: [`Outgoing::on_received`]; [`Outgoing::on_answer`] says how long that takes.
 /// - When the other end has forgotten everything: [`Outgoing::begin_anew`], and then [`Outgoing::take_lost`].
 ///
 /// Time is the age of whatever the caller counts from. It holds [`WAITING_MAX`] messages with [`WAITING_BYTES_MAX`] bytes at
@@ -27,19 +28,32 @@ pub struct Outgoing {
     last: u32,
     /// Whether an unreliable one goes first into the next datagram: in turn, lest the ones wait for ever for the others.
     unreliable_first: bool,
+    patience: Patience,
 }
 
 #[derive(Debug)]
 struct Letter {
     sequence: u32,
-    /// When it is to be sent again; `None` if it was never sent.
-    again_at: Option<Duration>,
+    /// `None` if it was never sent.
+    sent: Option<Sent>,
     bytes: Box<[u8]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    times: u32,
+    last_at: Duration,
+    again_at: Duration,
 }
 
 impl Letter {
     fn is_due(&self, now: Duration) -> bool {
-        self.again_at.is_none_or(|at| at <= now)
+        self.sent.is_none_or(|sent| sent.again_at <= now)
+    }
+
+    fn on_sent(&mut self, now: Duration, patience: &Patience) {
+        let times = self.sent.map_or(1, |sent| sent.times.saturating_add(1));
+        self.sent = Some(Sent { times, last_at: now, again_at: now + patience.after(times) });
     }
 }
 
@@ -69,7 +83,7 @@ impl Outgoing {
     fn push_reliable(&mut self, bytes: Box<[u8]>) {
         self.last = next(self.last);
         self.reliable_bytes += bytes.len();
-        self.reliable.push_back(Letter { sequence: self.last, again_at: None, bytes });
+        self.reliable.push_back(Letter { sequence: self.last, sent: None, bytes });
     }
 
     /// How many messages wait, those included whose loss has not been taken notice of.
@@ -104,7 +118,7 @@ impl Outgoing {
                 break;
             }
             put_message(&Message { sequence: letter.sequence, bytes: &letter.bytes }, out);
-            letter.again_at = Some(now + AGAIN_AFTER);
+            letter.on_sent(now, &self.patience);
         }
     }
 
@@ -119,10 +133,20 @@ impl Outgoing {
 
     /// The other end has all reliable messages up to this one. It may say anything: of what was never sent nothing is
     /// believed.
-    pub fn on_received(&mut self, received: u32) {
-        let is_it = |letter: &Letter| letter.sequence == received && letter.again_at.is_some();
-        let Some(index) = self.reliable.iter().position(is_it) else { return };
+    pub fn on_received(&mut self, now: Duration, received: u32) {
+        let index = self.reliable.iter().position(|letter| letter.sequence == received);
+        let Some((index, newest)) = index.and_then(|index| Some((index, self.reliable[index].sent?))) else {
+            return;
+        };
         self.reliable_bytes -= self.reliable.drain(..=index).map(|letter| letter.bytes.len()).sum::<usize>();
+        // What was last sent before it, and is the next all the same, was lost.
+        let sent = self.reliable.front_mut().and_then(|letter| letter.sent.as_mut());
+        sent.into_iter().filter(|sent| sent.last_at < newest.last_at).for_each(|sent| sent.again_at = now);
+    }
+
+    /// The other end has answered a datagram so long after it was sent, be there messages in it or not.
+    pub fn on_answer(&mut self, took: Duration) {
+        self.patience.on_answer(took);
     }
 
     /// The other end has forgotten everything: sequences begin with 1. Of what was sent and not acknowledged nobody knows
@@ -131,7 +155,7 @@ impl Outgoing {
         self.last = 0;
         self.reliable_bytes = 0;
         for letter in std::mem::take(&mut self.reliable) {
-            match letter.again_at {
+            match letter.sent {
                 None if letter.bytes.len() <= bytes_max => self.push_reliable(letter.bytes),
                 _ => self.lost.push(letter.bytes),
             }

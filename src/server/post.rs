@@ -18,7 +18,11 @@ impl Server {
             return;
         }
         let Some(peer) = self.peers.get(key) else { return };
-        self.office.on_received(peer.player.index(), beside.received);
+        let (row, now, answered) = (peer.player.index(), self.gate.age(self.now), step.ack.newest);
+        // A tick more: what is said now is heard with the next.
+        let ticks = (self.report.tick.since(answered) + 1).min(u32::MAX.into()) as u32;
+        let took = self.config.tick_rate.period().saturating_mul(ticks);
+        self.office.on_received(row, now, beside.received, answered, took);
         let messages = beside.messages.as_deref().and_then(Messages::read);
         messages.into_iter().flatten().for_each(|message| self.on_message(key, &message));
     }
@@ -31,8 +35,17 @@ impl Server {
         match taken {
             Some(Taken::Now) => self.hand_over(client_id, message.bytes),
             Some(Taken::TooMuch) => self.gate.count(DropReason::MessageRate),
-            Some(Taken::OutOfTurn) | None => {}
+            Some(Taken::Later | Taken::OutOfTurn) | None => {}
         }
+        while let Some(kept) = self.take_kept(key) {
+            self.hand_over(client_id, &kept);
+        }
+    }
+
+    /// A message whose turn has come. None, where a hook has removed the player.
+    fn take_kept(&mut self, key: PeerKey) -> Option<Box<[u8]>> {
+        let row = self.peers.get(key)?.player.index();
+        self.office.of_sender(row)?.take_kept()
     }
 
     fn hand_over(&mut self, client_id: u32, message: &[u8]) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use message::Message;
 use page::{Row, measures, section, tables, vectors};
 use tickcast::config::{Config, ConfigError, PROOF_LIFETIME, TickRate};
-use tickcast::mail::{AGAIN_AFTER, WAITING_BYTES_MAX, WAITING_MAX};
+use tickcast::mail::{AGAIN_AFTER, AGAIN_AFTER_MAX, AGAIN_AFTER_MIN, WAITING_BYTES_MAX, WAITING_MAX};
 use tickcast::wire::{
     Ack, CHALLENGE_BYTES, CLOSED_BYTES, Closed, ClosedReason, EXTRAS_BYTES_MAX, FromServer, HELLO_BYTES,
     LEAVE_BYTES, MESSAGE_HEADER_BYTES, MOVE_BYTES, MOVE_EXTRAS_BYTES_MIN, PLAYER_BYTES, PROTOCOL_VERSION,
@@ -231,7 +231,12 @@ fn numbers() -> Vec<(&'static str, String)> {
             let least = Config { moves_per_second: 1, ..Config::default() }.burst();
             format!("1/{part} of moves per second, at least {least} datagrams")
         }),
-        ("a reliable message is sent again every", format!("{} ms", AGAIN_AFTER.as_millis())),
+        (
+            "a reliable message is sent again after, while nothing is known",
+            format!("{} ms", AGAIN_AFTER.as_millis()),
+        ),
+        ("the same message, after at least", format!("{} ms", AGAIN_AFTER_MIN.as_millis())),
+        ("and after at most", format!("{} s", AGAIN_AFTER_MAX.as_secs())),
         ("messages that wait at one end", format!("{WAITING_MAX}, with {WAITING_BYTES_MAX} bytes")),
         ("extras", {
             let share = 1_200 / extras_bytes_max(1_200);

@@ -7,10 +7,14 @@ mod tie;
 #[path = "../../examples/pythonville/town.rs"]
 mod town;
 
+#[path = "../sockets/crowd.rs"]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
+mod crowd;
 mod picture;
 mod play;
 mod table;
 mod terminal;
 mod tmux;
 mod trades;
+mod waiting;
 mod watched;
