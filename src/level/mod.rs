@@ -9,7 +9,8 @@
 //! - Exits: rectangles of the class `exit`, with a property `to` that names the level to go to, from this one's file on.
 //!
 //! A map is whatever somebody sends; it may be wrong, huge, or made to do harm. All of it has limits, and what is
-//! refused says why. The only place that names `tiled` and what it stands on.
+//! refused says why. What maps name, other levels too, is in the folder of the first, the one that somebody chose, or below
+//! it. The only place that names `tiled` and what it stands on.
 
 mod files;
 mod grid;
@@ -43,6 +44,7 @@ const WORDS_MAX: usize = 200;
 /// the largest. All that is asked of it then is answered in bounded work.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Level {
+    folder: PathBuf,
     source: PathBuf,
     grid: Grid,
     walls: TileSet,
@@ -66,7 +68,7 @@ impl std::fmt::Debug for Level {
 /// A way to another level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exit {
-    /// The file of that level.
+    /// The file of that level: see [`Level::load_within`].
     pub to: PathBuf,
     /// The places from which it is reached.
     pub area: Bounds,
@@ -125,20 +127,45 @@ fn shown(file: &Path) -> String {
 
 /// Making one.
 impl Level {
-    /// Reads a level and the files that it names. It waits for the disk: call it off the tick.
+    /// Reads a level that somebody chose, and the files that it names, which must be in its folder or below. It waits for the
+    /// disk: call it off the tick.
+    ///
+    /// # Errors
+    /// What is wrong with it, or cannot be read.
     pub fn load(path: &Path) -> Result<Self, LevelError> {
-        Self::read(path, &mut files::read_file)
+        Self::load_within(folder_of(path), path)
+    }
+
+    /// The same for one that an exit leads to: `folder` is [`Level::folder`] of the level that the exit is in.
+    ///
+    /// # Errors
+    /// What is wrong with it, or cannot be read.
+    pub fn load_within(folder: &Path, path: &Path) -> Result<Self, LevelError> {
+        tmx::read(folder, path, &mut files::read_file)
     }
 
     /// Reads a level through `read`, which is asked for the file at `path` and those that it names, and how many bytes
     /// of each are wanted at the most.
-    pub fn read<'a>(path: &Path, read: &'a mut ReadFile<'a>) -> Result<Self, LevelError> {
-        tmx::read(path, read)
+    ///
+    /// # Errors
+    /// What is wrong with it, or cannot be read.
+    pub fn read<'a>(path: &'a Path, read: &'a mut ReadFile<'a>) -> Result<Self, LevelError> {
+        tmx::read(folder_of(path), path, read)
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }
 
 /// Asking it.
 impl Level {
+    /// Where all that it names is, or below: the folder of the level that somebody chose, also where exits have led on from
+    /// there, so that one in a folder below leads back.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The file that it is from.
     pub fn source(&self) -> &Path {
         &self.source

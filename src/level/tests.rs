@@ -51,10 +51,11 @@ fn load_ours(name: &str) -> Level {
 fn our_own_maps_lead_to_each_other() {
     for name in ["yard.tmx", "cellar.tmx"] {
         let level = load_ours(name);
+        assert_eq!(level.folder(), level.source().with_file_name("").as_path());
         assert!(level.spawns().len() >= 2, "{name}");
         assert!(level.ground.len() > 100, "{name}: one can walk about");
         for exit in level.exits() {
-            let other = Level::load(&exit.to).expect("an exit leads to a level");
+            let other = Level::load_within(level.folder(), &exit.to).expect("an exit leads to a level");
             let back = other.exits().iter().any(|back| back.to.file_name() == level.source().file_name());
             assert!(back, "{name}: and back");
         }
@@ -110,11 +111,39 @@ fn a_tileset_of_its_own_file_is_found_beside_the_map() {
     let files = |map: &str, path: &str| read_of(&[(PATH, map.as_bytes()), (path, tileset)]);
     let level = files(&map("tiles.tsx"), "maps/tiles.tsx").expect("beside the map");
     assert!(level.is_wall(middle(0, 0)) && !level.is_wall(middle(1, 0)));
-    files(&map("../sets/tiles.tsx"), "maps/../sets/tiles.tsx").expect("beside the folder");
+    files(&map("deep/../sets/tiles.tsx"), "maps/sets/tiles.tsx").expect("below the folder");
     let missing = files(&map("tiles.tsx"), "tiles.tsx").expect_err("not there").to_string();
     assert!(missing.contains("cannot read maps/tiles.tsx"), "{missing}");
-    let absolute = files(&map("/etc/passwd"), "/etc/passwd").expect_err("not from the map on").to_string();
-    assert!(absolute.contains("where it is on a machine"), "{absolute}");
+    for outside in ["/etc/passwd", "../sets/tiles.tsx", "deep/../../../../../../proc/kmsg"] {
+        let path = Path::new("maps").join(outside);
+        let told = files(&map(outside), path.to_str().expect("text")).expect_err("elsewhere").to_string();
+        assert!(told.contains("outside of the folder that levels may be in"), "{told}");
+    }
+}
+
+#[test]
+fn a_level_in_a_folder_below_leads_back_and_no_farther() {
+    let root = tempfile::tempdir().expect("a folder");
+    let folder = root.path().join("maps");
+    std::fs::create_dir_all(folder.join("deep")).expect("a folder");
+    let write = |file: &str, to: &str| std::fs::write(folder.join(file), drawn(&["sx"], to)).expect("a file");
+    write("hall.tmx", "deep/well.tmx");
+    write("deep/well.tmx", "../hall.tmx");
+    write("../outside.tmx", "maps/hall.tmx");
+    let mut level = Level::load(&folder.join("hall.tmx")).expect("the one that was chosen");
+    for names in ["deep/well.tmx", "hall.tmx"].repeat(3) {
+        let to = level.exits()[0].to.clone();
+        assert_eq!(to, folder.join(names), "and no longer each time");
+        level = Level::load_within(level.folder(), &to).expect("there and back");
+        assert_eq!(level.folder(), folder);
+    }
+    write("deep/well.tmx", "../../outside.tmx");
+    let told =
+        Level::load_within(&folder, &folder.join("deep/well.tmx")).expect_err("up and away").to_string();
+    assert!(told.contains("leads out of the folder that levels may be in"), "{told}");
+    write("deep/well.tmx", "../hall.tmx");
+    let told = Level::load(&folder.join("deep/well.tmx")).expect_err("chosen itself").to_string();
+    assert!(told.contains("leads out of the folder"), "its own folder is all that was chosen: {told}");
 }
 
 #[test]
@@ -178,6 +207,8 @@ fn what_is_wrong_is_said_in_words() {
         (&good.replace(r#"name="to""#, r#"name="two""#), "does not say in a property `to`"),
         (&good.replace("other.tmx", "/other.tmx"), "named from the map on"),
         (&good.replace("other.tmx", ""), "named from the map on"),
+        (&good.replace("other.tmx", "../other.tmx"), "leads out of the folder that levels may be in"),
+        (&good.replace("other.tmx", "a/../../maps/other.tmx"), "leads out of the folder"),
         (
             &good.replace(r#"x="16" y="16" width="16""#, r#"x="16" y="16" width="0""#),
             "covers no place of the map",

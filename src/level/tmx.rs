@@ -8,7 +8,7 @@ use tiled::{
     Properties, PropertyValue, TileLayer,
 };
 
-use super::files::{Files, ReadFile};
+use super::files::{Files, ReadFile, within};
 use super::grid::{Grid, TileSet};
 use super::tally::{Fault, TILES_MAX};
 use super::{Exit, Level, LevelError, ground};
@@ -21,18 +21,23 @@ const TILE_UNITS_MAX: u32 = 1_024;
 /// Exits of a level.
 const EXITS_MAX: usize = 256;
 
-/// Reads a map and what it names. Whatever is wrong with it is an error; a panic in `tiled` too.
-pub(super) fn read<'a>(path: &Path, read: &'a mut ReadFile<'a>) -> Result<Level, LevelError> {
-    let work = std::panic::AssertUnwindSafe(|| read_map(path, read));
+/// Reads a map and what it names, all of it in the folder or below. Whatever is wrong with it is an error; a panic in
+/// `tiled` too.
+pub(super) fn read<'a>(
+    folder: &'a Path,
+    path: &Path,
+    read: &'a mut ReadFile<'a>,
+) -> Result<Level, LevelError> {
+    let work = std::panic::AssertUnwindSafe(|| read_map(folder, path, read));
     let broken = |_| Err(LevelError::of(path, Fault::form("it is broken in a way that nobody thought of")));
     std::panic::catch_unwind(work).unwrap_or_else(broken)
 }
 
-fn read_map<'a>(path: &Path, read: &'a mut ReadFile<'a>) -> Result<Level, LevelError> {
-    let files = Files::new(path, read);
+fn read_map<'a>(folder: &'a Path, path: &Path, read: &'a mut ReadFile<'a>) -> Result<Level, LevelError> {
+    let files = Files::new(folder, read);
     let mut loader = Loader::with_cache_and_reader(DefaultResourceCache::new(), files);
     let map = loader.load_tmx_map(path).map_err(|error| error_of(path, error))?;
-    level_of(path, &map).map_err(|fault| LevelError::of(path, fault))
+    level_of(folder, path, &map).map_err(|fault| LevelError::of(path, fault))
 }
 
 fn error_of(path: &Path, error: tiled::Error) -> LevelError {
@@ -45,9 +50,9 @@ fn error_of(path: &Path, error: tiled::Error) -> LevelError {
     }
 }
 
-fn level_of(path: &Path, map: &Map) -> Result<Level, Fault> {
+fn level_of(folder: &Path, path: &Path, map: &Map) -> Result<Level, Fault> {
     let grid = grid_of(map)?;
-    let mut parts = Parts::new(path, grid);
+    let mut parts = Parts::new(folder, path, grid);
     let wall_tiles = wall_tiles(map);
     for_each_layer(map.layers(), &mut |layer| match layer.layer_type() {
         LayerType::Tiles(TileLayer::Finite(tiles)) => {
@@ -122,6 +127,7 @@ fn is_wall(properties: &Properties) -> bool {
 
 /// What has been found in a map so far.
 struct Parts {
+    folder: PathBuf,
     source: PathBuf,
     grid: Grid,
     walls: TileSet,
@@ -130,9 +136,9 @@ struct Parts {
 }
 
 impl Parts {
-    fn new(path: &Path, grid: Grid) -> Self {
-        let walls = TileSet::new(grid.len());
-        Self { source: path.to_owned(), grid, walls, spawns: Vec::new(), exits: Vec::new() }
+    fn new(folder: &Path, path: &Path, grid: Grid) -> Self {
+        let (folder, source) = (folder.to_owned(), path.to_owned());
+        Self { folder, source, grid, walls: TileSet::new(grid.len()), spawns: Vec::new(), exits: Vec::new() }
     }
 
     fn add_walls(&mut self, layer: &FiniteTileLayer<'_>, wall_tiles: &[HashSet<u32>], all: bool) {
@@ -181,12 +187,14 @@ impl Parts {
         if to.display().to_string().contains(char::is_control) {
             return Err(named("leads to a file whose name has control characters"));
         }
+        let to = within(&self.folder, &self.source.with_file_name("").join(to))
+            .ok_or_else(|| named("leads out of the folder that levels may be in"))?;
         let area =
             area(&self.grid, [x, y, width, height]).ok_or_else(|| named("covers no place of the map"))?;
         if self.exits.len() == EXITS_MAX {
             return Err(Fault::TooMany("exits", EXITS_MAX as u64));
         }
-        self.exits.push(Exit { to: self.source.with_file_name("").join(to), area });
+        self.exits.push(Exit { to, area });
         Ok(())
     }
 
@@ -203,8 +211,8 @@ impl Parts {
         let starts = self.spawns.iter().filter_map(|at| self.grid.tile_at(*at));
         let ground = ground::walkable(&self.grid, &self.walls, starts);
         let exit_tiles = self.exit_tiles();
-        let Self { source, grid, walls, spawns, exits } = self;
-        Ok(Level { source, grid, walls, spawns, exits, exit_tiles, ground })
+        let Self { folder, source, grid, walls, spawns, exits } = self;
+        Ok(Level { folder, source, grid, walls, spawns, exits, exit_tiles, ground })
     }
 
     /// The free tile that is nearest to the middle.

@@ -146,6 +146,31 @@ fn an_exit_leads_to_its_level_and_asks_for_it_once() {
 }
 
 #[test]
+fn exits_lead_below_the_folder_of_the_level_that_was_chosen_and_back_up_to_it() {
+    let (folder, mut net) = yard("deep/well.tmx");
+    std::fs::create_dir(folder.path().join("deep")).expect("a folder");
+    let well = drawn(&["#####", "#s.x#", "#####"], "../cellar.tmx");
+    std::fs::write(folder.path().join("deep/well.tmx"), well).expect("a file");
+    let seat = net.join(7);
+    let stay = 5 * Config::default().tick_rate.hz() as u64;
+    for (exit, stands, plays) in
+        [(middle(7, 3), middle(1, 1), "deep/well.tmx"), (middle(3, 1), middle(2, 1), "cellar.tmx")]
+    {
+        let aside = at(place(&net, 7).x, exit.y);
+        for to in [aside, exit] {
+            net.move_to(seat, to.x, to.y);
+            net.step();
+        }
+        let loading = started(&mut net);
+        finish(&mut net, loading);
+        net.run(stay);
+        assert_eq!(place(&net, 7), stands);
+        let playing = format!("playing {}", folder.path().join(plays).display());
+        assert_eq!(net.server.order("level"), playing);
+    }
+}
+
+#[test]
 fn two_exits_that_lead_to_one_another_keep_nobody_at_the_spawns() {
     let folder = tempfile::tempdir().expect("a folder");
     let rows = ["#####", "#s.x#", "#####"];

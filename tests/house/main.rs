@@ -79,7 +79,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("dashmap", &["src/gate/shared.rs"]),
     ("crossbeam_queue", &["src/gate/shared.rs", "src/net/work/"]),
     ("loom", &["src/gate/"]),
-    ("nix", &["src/machine/", "src/net/", "src/load/"]),
+    ("nix", &["src/machine/", "src/net/", "src/load/", "src/level/files.rs"]),
     ("thread_priority", &["src/machine/"]),
     ("socket2", &["src/net/", "src/load/"]),
     ("clap", &["src/cli/", "src/main.rs"]),

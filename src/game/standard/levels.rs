@@ -93,9 +93,9 @@ impl Levels {
         let was_there = step.from.and_then(|from| level.exit_at(from)).is_some_and(|before| before == exit);
         if !was_there && self.loading.is_none() && !self.is_pause(realm) {
             info!(player = step.player, to = %exit.to.display(), "a player goes to another level");
-            let to = exit.to.clone();
+            let (folder, to) = (level.folder().to_owned(), exit.to.clone());
             self.left_at = Some(realm.tick());
-            _ = self.load(realm, to);
+            _ = self.load(realm, to.clone(), move || Level::load_within(&folder, &to));
         }
     }
 
@@ -107,13 +107,22 @@ impl Levels {
         is_within(STAY_MIN, self.entered_at) || (self.failed.is_some() && is_within(EXIT_PAUSE, self.left_at))
     }
 
-    /// Starts to load a level, if no other is being loaded, and says what comes of that.
-    pub(super) fn load(&mut self, realm: &mut Realm<'_>, path: PathBuf) -> String {
+    /// Starts to load a level that somebody chose, if no other is being loaded, and says what comes of that.
+    pub(super) fn go_to(&mut self, realm: &mut Realm<'_>, path: PathBuf) -> String {
+        let file = path.clone();
+        self.load(realm, path, move || Level::load(&file))
+    }
+
+    fn load(
+        &mut self,
+        realm: &mut Realm<'_>,
+        path: PathBuf,
+        load: impl FnOnce() -> Result<Level, LevelError> + Send + 'static,
+    ) -> String {
         if let Some((_, other)) = &self.loading {
             return format!("{REFUSED}{} is being loaded", other.display());
         }
-        let file = path.clone();
-        let work = Work::thread(move |_| -> Loaded { Level::load(&file).map(Arc::new) });
+        let work = Work::thread(move |_| -> Loaded { load().map(Arc::new) });
         match realm.start(None, LOAD_TIME_MAX, work) {
             Ok(id) => {
                 self.loading = Some((id, path));

@@ -172,7 +172,7 @@ impl Game for Standard {
 
     fn on_order(&mut self, realm: &mut Realm<'_>, order: &str) -> String {
         match order.trim().split_once(' ') {
-            Some(("level", file)) => self.levels.load(realm, file.trim().into()),
+            Some(("level", file)) => self.levels.go_to(realm, file.trim().into()),
             None if order.trim() == "level" => self.levels.state(),
             None if order.trim() == "leaderboard" => self.fame.board_in_words(realm),
             _ => format!("{REFUSED}unknown order"),
