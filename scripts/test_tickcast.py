@@ -281,6 +281,14 @@ class TakingIn(unittest.TestCase):
             patience.on_applied(sequence, sequence * 0.3 + 0.2)
         self.assertAlmostEqual(patience.after(1), 0.3, 2)
 
+    def test_a_level_is_read_to_the_last_byte(self):
+        corners = struct.pack("<iiii", 0, -1, 511, 2)
+        message = b"\x04\x08yard.tmx" + corners
+        self.assertEqual(tickcast.level_of(message), ("yard.tmx", 0, -1, 511, 2))
+        self.assertEqual(tickcast.level_of(b"\x04\x00" + corners).name, "")
+        for other in (b"", b"\x04", message[:-1], message + b"!", b"\x03" + message[1:]):
+            self.assertIsNone(tickcast.level_of(other))
+
     def test_extras_that_a_client_must_refuse(self):
         datagram = vector("plain with extras, a correction and a message")[tickcast.FORMS[tickcast.PLAIN].size:]
         split = lambda data: tickcast.split_extras(tickcast.PLAIN_EXTRAS, data)

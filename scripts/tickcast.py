@@ -6,7 +6,7 @@
     snapshot = client.snapshot()  # waits for the next one: its tick, the newest move applied, how many players
     client.known[7].x             # everyone that it knows, by client id, as new as that snapshot
     client.send(b"hello")         # says something to the game, with the next moves
-    client.messages.popleft()     # what the game has said, oldest first
+    client.messages.popleft()     # what the game has said, oldest first; see level_of
     client.correction             # where the game has put the player, if the last snapshot brought news of that
     client.leave()
 
@@ -39,6 +39,7 @@ FORMS = {
 }
 EXTRAS = 256  # in a hello, with the encoding: it reads and sends extras
 MOVE_EXTRAS, MESSAGE = struct.Struct("<II"), struct.Struct("<IH")  # correction, received; number, length
+LEVEL, CORNERS = 4, struct.Struct("<iiii")  # what a message of the standard game says of a level, behind its name
 SNAPSHOT_EXTRAS = struct.Struct("<HIiiI")  # length of what follows, correction, x, y, received
 COUNT, GONE, TOLD = struct.Struct("<Q"), struct.Struct("<I"), struct.Struct("<IiiI")  # client id, x, y, state
 REFUSED = dict(enumerate((
@@ -61,6 +62,7 @@ MEMBERS_MAX = 1 << 16  # that one datagram may tell of; an honest one has some t
 Welcome = collections.namedtuple("Welcome", "session epoch tick period_ns timeout_ms datagram_bytes moves_per_second"
                                  " min_x min_y max_x max_y client_id placed x y")
 Snapshot = collections.namedtuple("Snapshot", "tick applied players")
+Level = collections.namedtuple("Level", "name min_x min_y max_x max_y")
 # motion: (x, y), in sixteenths of a unit per tick; told: the tick of all this; cluster: where it was at tick `since`.
 Player = collections.namedtuple("Player", "x y state kind motion told cluster since")
 
@@ -382,6 +384,14 @@ def split_extras(tag, data):
         block.require(size > 0, "a message that says nothing")
     block.require(at == end <= len(data), "extras that end too early or too late")
     return (*fields, messages), data[:start] + data[end:]
+
+
+def level_of(message):
+    """The level that the standard game says is played from now on (kind 4 of docs/MESSAGES.md), or None."""
+    if len(message) < 2 or message[0] != LEVEL or len(message) != 2 + message[1] + CORNERS.size:
+        return None
+    at = len(message) - CORNERS.size
+    return Level(message[2:at].decode(errors="replace"), *CORNERS.unpack_from(message, at))
 
 
 class World:

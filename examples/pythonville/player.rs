@@ -1,6 +1,6 @@
 //! A player at its end of a socket, whoever decides what it does.
 //!
-//! Lesson, levels that load while the game goes on: when the town says that all are on another map, that is read on a
+//! Lesson, levels that load while the game goes on: when the standard game says that all are on another map, that is read on a
 //! thread of its own; until it is there, datagrams come and go as before.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tickcast::client::{Client, ClientConfig, Event, Phase};
+use tickcast::game::words::Told;
 use tickcast::level::{Level, LevelError};
 use tickcast::mail::Delivery;
 use tickcast::secret::Secret;
@@ -82,9 +83,10 @@ impl Player {
             self.at = Some(at);
         }
         while let Some(message) = self.client.take_message() {
-            // What is no news of ours is the standard game's.
             if let Some(news) = News::read(&message) {
                 town.on_news(news);
+            } else if let Some(told) = Told::read(&message) {
+                town.on_told(&told);
             }
         }
         while self.client.take_lost().is_some() {

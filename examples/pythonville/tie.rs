@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tickcast::client::{Client, Event, Phase};
+use tickcast::game::words::Said;
 use tickcast::mail::Delivery;
 
 use crate::rules::words::Wish;
@@ -13,7 +14,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// What a client owes the town.
 ///
 /// [`Tie::on_event`] with every event of the client, and [`Tie::hold`] whenever it is asked to speak: it comes again where it
-/// was refused or its session has ended, and asks for all that is so wherever a stream of messages begins.
+/// was refused or its session has ended, and asks for all that is so, the map too, wherever a stream of messages begins.
 #[derive(Debug, Default)]
 pub(crate) struct Tie {
     tries_again_at: Option<Instant>,
@@ -35,8 +36,11 @@ impl Tie {
             client.rejoin(now);
         }
         if self.owes_question && client.phase() == Phase::Playing {
+            let mut map = Vec::new();
+            Said::Level.write(&mut map);
+            let mut ask = |question: &[u8]| client.send(Delivery::Reliable, question).is_ok();
             // Where too much waits to be said, it is asked the next time.
-            self.owes_question = client.send(Delivery::Reliable, &Wish::News.bytes()).is_err();
+            self.owes_question = !(ask(&map) && ask(&Wish::News.bytes()));
         }
     }
 }

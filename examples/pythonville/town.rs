@@ -4,6 +4,8 @@
 
 use std::collections::VecDeque;
 
+use tickcast::game::words::Told;
+
 use crate::rules::fight::HEALTH;
 use crate::rules::items::{Item, Pocket};
 use crate::rules::leaders::LEADERS_MAX;
@@ -110,13 +112,19 @@ impl Town {
                 let line = format!("{}: {text}", self.name(from));
                 self.note(About::Chat, line);
             }
-            News::Map(name) => self.on_map(name),
             News::Leader { place, of, player, walked } => {
                 self.leaders.truncate(of.into());
                 if place < of {
                     self.on_leader(place.into(), (player, walked));
                 }
             }
+        }
+    }
+
+    /// Takes in what the standard game has told.
+    pub(crate) fn on_told(&mut self, told: &Told) {
+        if let Told::Level { name, .. } = told {
+            self.on_map(name.as_str());
         }
     }
 
@@ -129,10 +137,12 @@ impl Town {
         }
     }
 
-    fn on_map(&mut self, name: String) {
-        if self.level.as_ref() != Some(&name) {
-            self.note(About::Town, format!("this is {}", name.trim_end_matches(".tmx")));
-            self.level = Some(name);
+    fn on_map(&mut self, name: &str) {
+        if self.level.as_deref() != Some(name) {
+            let shown =
+                if name.is_empty() { "a place without a name" } else { name.trim_end_matches(".tmx") };
+            self.note(About::Town, format!("this is {shown}"));
+            self.level = Some(name.to_owned());
         }
     }
 

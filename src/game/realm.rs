@@ -106,7 +106,8 @@ impl<'a> Realm<'a> {
 
     /// From now on one may stand within `bounds` only. Whoever stands outside is put to the nearest place within: players
     /// as by [`Realm::relocate`], so that a game may put them elsewhere right after. False, and nothing has changed, if
-    /// there is no place in them. Clients are told the bounds when they join, and not again.
+    /// there is no place in them. Clients are told the bounds when they join, and not again: a game tells them by
+    /// [`Realm::send`], as the standard game does.
     pub fn set_bounds(&mut self, bounds: Bounds) -> bool {
         let relocated = &mut self.effects.relocated;
         let moved = |moved: Player| {

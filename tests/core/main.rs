@@ -15,6 +15,7 @@ mod levels;
 mod maps;
 mod messages;
 mod moving;
+mod news;
 mod pair;
 mod properties;
 mod remembering;

@@ -1,7 +1,7 @@
 //! The rules of Pythonville: what monsters do to players, and players to one another.
 //!
-//! They stand on the standard game, which knows walls and levels, thinks for its enemies, and keeps names and distances where
-//! there is a store or a service. All that is said is a reliable message, so that it arrives once and in order, or not at all; whom nothing more can be told for now
+//! They stand on the standard game, which knows walls and levels, tells players on which they are, thinks for its enemies, and
+//! keeps names and distances where there is a store or a service. All that is said is a reliable message, so that it arrives once and in order, or not at all; whom nothing more can be told for now
 //! is told anew, as soon as nothing waits for it, all that is so.
 
 pub(crate) mod fight;
@@ -11,7 +11,6 @@ pub(crate) mod trade;
 pub(crate) mod words;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use tickcast::Config;
 use tickcast::game::{Admission, Departure, Game, Joining, Realm, Standard, Step, Verdict};
@@ -44,8 +43,6 @@ const WISH_S: f64 = 0.1;
 pub(crate) struct Pythonville {
     /// What is underneath.
     standard: Standard,
-    /// The map that players were told of last.
-    told_map: Option<PathBuf>,
     trades: Trades,
     fights: Option<Fights>,
     leaders: Leaders,
@@ -60,7 +57,6 @@ impl Pythonville {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             standard: Standard::new(config).without_catches(),
-            told_map: None,
             trades: Trades::new(),
             fights: None,
             leaders: Leaders::default(),
@@ -129,7 +125,6 @@ impl Game for Pythonville {
         for (player, health) in self.fights(realm).heal(now) {
             self.tell(realm, player, &News::Health(health));
         }
-        self.tell_map(realm);
         self.tell_anew(realm);
         self.tell_leaders(realm);
     }
@@ -301,20 +296,6 @@ impl Pythonville {
         }
     }
 
-    /// All are told of another map as soon as they are on it.
-    fn tell_map(&mut self, realm: &mut Realm<'_>) {
-        let map = self.standard.level().map(|level| level.source().to_owned());
-        if map == self.told_map {
-            return;
-        }
-        self.told_map = map;
-        let Some(news) = self.map_news() else { return };
-        let everyone: Vec<u32> = realm.players().map(|player| player.client_id).collect();
-        for player in everyone {
-            self.tell(realm, player, &news);
-        }
-    }
-
     /// Every now and then, to everyone; what is lost of it comes again with the next.
     fn tell_leaders(&mut self, realm: &mut Realm<'_>) {
         if !realm.tick().0.is_multiple_of(later(realm, LEADERS_S).since(realm.tick())) {
@@ -335,11 +316,6 @@ impl Pythonville {
         }
     }
 
-    fn map_news(&self) -> Option<News> {
-        let name = self.told_map.as_ref()?.file_name()?.to_str()?;
-        Some(News::Map(name.to_owned()))
-    }
-
     /// All that is so, to those who are behind, as soon as nothing else waits for them. It is told whole or not at all: whoever
     /// has room for half of it would be told half of it again and again, and never come to the end.
     fn tell_anew(&mut self, realm: &mut Realm<'_>) {
@@ -353,7 +329,7 @@ impl Pythonville {
             let has_begun = tell(&News::Anew { health, pocket, missed });
             let offers = self.trades.offers().iter().filter(|offer| offer.is_of(player)).map(offered);
             match has_begun {
-                true => self.map_news().into_iter().chain(offers).for_each(|news| _ = tell(&news)),
+                true => offers.for_each(|news| _ = tell(&news)),
                 // Nobody is there who reads.
                 false => _ = self.behind.insert(player, missed),
             }

@@ -51,8 +51,6 @@ pub(crate) enum News {
     Struck { ended: bool },
     /// Somebody says something.
     Said { from: u32, text: String },
-    /// The file name of the map that all are on.
-    Map(String),
     /// Who has walked the farthest but for `place` others, and how far, and how many such places there are; of 0 places
     /// nothing but that. Told unreliably: it is told again.
     Leader { place: u8, of: u8, player: u32, walked: u32 },
@@ -113,9 +111,8 @@ impl News {
             News::Died => vec![FIRST + 5],
             News::Struck { ended } => vec![FIRST + 6, u8::from(*ended)],
             News::Said { from, text } => with_text(FIRST + 7, &from.to_le_bytes(), text),
-            News::Map(name) => with_text(FIRST + 8, &[], name),
             News::Leader { place, of, player, walked } => {
-                let mut bytes = vec![FIRST + 9, *place, *of];
+                let mut bytes = vec![FIRST + 8, *place, *of];
                 bytes.extend(player.to_le_bytes());
                 bytes.extend(walked.to_le_bytes());
                 bytes
@@ -142,8 +139,7 @@ impl News {
             5 => News::Died,
             6 => News::Struck { ended: rest.byte()? == 1 },
             7 => News::Said { from: rest.number()?, text: rest.text()? },
-            8 => News::Map(rest.text()?),
-            9 => News::Leader {
+            8 => News::Leader {
                 place: rest.byte()?,
                 of: rest.byte()?,
                 player: rest.number()?,
@@ -261,7 +257,6 @@ mod tests {
         news.push(News::Anew { health: 10, pocket: Pocket([1, 2, 3, 4, 5]), missed: 6 });
         news.push(News::Offered { number: 1, from: 2, to: 3, gives: Item::Egg, wants: Item::Lamp });
         news.push(News::Leader { place: 0, of: 1, player: 2, walked: 3 });
-        news.push(News::Map("yard.tmx".into()));
         news.push(News::Said { from: 4, text: "spam, spam".into() });
         news.extend(ENDS.map(|how| News::Ended { number: 1, how, pocket: Pocket::of_each(2) }));
         news.extend(NOES.map(News::No));
@@ -280,7 +275,7 @@ mod tests {
         for news in news() {
             let bytes = news.bytes();
             assert_eq!(News::read(&bytes).as_ref(), Some(&news));
-            let is_text = matches!(news, News::Said { .. } | News::Map(_));
+            let is_text = matches!(news, News::Said { .. });
             assert!(is_text || News::read(&bytes[..bytes.len() - 1]).is_none(), "{news:?}");
             assert!(is_text || News::read(&[&bytes[..], &[0]].concat()).is_none(), "{news:?}");
         }
@@ -294,7 +289,7 @@ mod tests {
             let length = draw.random_range(0..24);
             let mut bytes: Vec<u8> = (0..length).map(|_| draw.random_range(0..=255)).collect();
             // Most tags are none of ours, and most numbers none of a thing.
-            bytes.first_mut().into_iter().for_each(|tag| *tag = FIRST + *tag % 12);
+            bytes.first_mut().into_iter().for_each(|tag| *tag = FIRST + *tag % 11);
             bytes.iter_mut().skip(1).filter(|byte| **byte < 128).for_each(|byte| *byte %= 8);
             let again = [
                 Wish::read(&bytes).map(|wish| Wish::read(&wish.bytes()) == Some(wish)),

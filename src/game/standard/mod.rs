@@ -1,6 +1,7 @@
 //! The game of the binary: whoever joins stands where it is remembered, or at a spawn if there is one, and moves within
 //! the bounds and the walls of the level, if there is one, no faster than the speed limit, if there is one, and chased by
-//! enemies, if there are any. What players do is counted, and told to them; see docs/PROFILES.md.
+//! enemies, if there are any. What players do is counted, and told to them; see docs/PROFILES.md. They are told which level
+//! is played, too: see docs/MESSAGES.md.
 //!
 //! An operator orders `level FILE`, which loads another level, and `level`, which says what is played and what came of the
 //! last order, and `leaderboard`, which says who leads.
@@ -8,6 +9,7 @@
 mod enemies;
 mod fame;
 mod levels;
+mod news;
 mod speed;
 pub mod words;
 
@@ -23,13 +25,16 @@ use crate::work::Done;
 use enemies::Enemies;
 use fame::Fame;
 use levels::Levels;
+use news::News;
 use speed::SpeedLimit;
+use words::Said;
 
 /// See the module.
 #[derive(Debug)]
 pub struct Standard {
     speed_limit: Option<SpeedLimit>,
     levels: Levels,
+    news: News,
     enemies: Enemies,
     fame: Fame,
 }
@@ -40,6 +45,7 @@ impl Standard {
         Self {
             speed_limit: config.speed_limit.map(|speed| SpeedLimit::new(speed, config.tick_rate)),
             levels: Levels::new(config.level.clone(), config.spawn),
+            news: News::new(config),
             enemies: Enemies::new(config.enemies),
             fame: Fame::new(config),
         }
@@ -81,12 +87,12 @@ impl Standard {
     fn switch(&mut self, realm: &mut Realm<'_>) {
         let Some(level) = self.levels.level() else { return };
         realm.set_bounds(level.bounds());
-        let players: Vec<u32> = realm.players().map(|player| player.client_id).collect();
-        for player in players {
+        for player in self.news.players() {
             if let Some(at) = self.levels.appear() {
                 realm.relocate(player, at);
             }
         }
+        self.news.on_level();
         self.enemies.on_level(realm, &self.levels);
     }
 }
@@ -97,6 +103,7 @@ impl Game for Standard {
         let back = joining.remembered.map(|player| player.at).filter(|at| is_place(*at));
         let spawn = if back.is_none() { self.levels.appear() } else { None };
         self.fame.on_join(realm, joining.player, back.or(spawn), back.is_some());
+        self.news.on_join(joining.player, self.levels.level().map(Arc::as_ref));
         spawn.map_or(Admission::Waits, |spawn| Admission::Placed(spawn, 0))
     }
 
@@ -118,11 +125,16 @@ impl Game for Standard {
     }
 
     fn on_message(&mut self, realm: &mut Realm<'_>, player: u32, message: &[u8]) {
-        let _is_of_the_page = self.fame.on_message(realm, player, message);
+        match Said::read(message) {
+            Some(Said::Level) => self.news.on_asked(player),
+            Some(said) => self.fame.on_said(realm, player, said),
+            // Not of this page.
+            None => {}
+        }
     }
 
     fn on_tick(&mut self, realm: &mut Realm<'_>) {
-        let Self { levels, enemies, fame, .. } = self;
+        let Self { levels, news, enemies, fame, .. } = self;
         enemies.on_tick(realm, levels);
         while let Some(player) = enemies.next_caught() {
             fame.on_caught(player);
@@ -130,6 +142,7 @@ impl Game for Standard {
                 realm.relocate(player, at);
             }
         }
+        news.on_tick(realm, levels.level().map(Arc::as_ref));
         fame.on_tick(realm);
     }
 
@@ -139,6 +152,7 @@ impl Game for Standard {
         {
             limit.on_leave(realm.tick(), slot, player);
         }
+        self.news.on_leave(player);
         self.enemies.on_leave(player);
         self.fame.on_leave(realm, player);
     }

@@ -4,6 +4,7 @@
 //! builds on this one has the others for its own.
 
 use crate::profiles::{Entry, Name, Profile, Totals};
+use crate::wire::{Bounds, Position};
 
 /// The first kind that is not the standard game's: for chat, trade, attacks.
 pub const KINDS_FROM: u8 = 16;
@@ -13,7 +14,10 @@ pub const BOARD_TOLD_MAX: usize = 10;
 const PROFILE: u8 = 1;
 const BOARD: u8 = 2;
 const WHO: u8 = 3;
+const LEVEL: u8 = 4;
 
+/// Bytes of what is said of a level, less its name.
+const LEVEL_BYTES: usize = 18;
 /// Bytes of an entry of the leaderboard, less its name: client id, score, and the length of the name.
 const ENTRY_BYTES: usize = 13;
 
@@ -26,6 +30,8 @@ pub enum Said {
     Board,
     /// It wants to know what another is called.
     Who(u32),
+    /// It wants to know which level is played.
+    Level,
 }
 
 /// What a client is told.
@@ -54,6 +60,13 @@ pub enum Told {
         /// Its name, empty if nobody has said.
         name: Name,
     },
+    /// Which level is played from now on, and where one may stand.
+    Level {
+        /// The file of the level, without its folder; empty if there is none, or if that is no name.
+        name: Name,
+        /// All places.
+        bounds: Bounds,
+    },
 }
 
 impl Said {
@@ -69,6 +82,7 @@ impl Said {
                 bytes.push(WHO);
                 bytes.extend(client_id.to_le_bytes());
             }
+            Said::Level => bytes.push(LEVEL),
         }
     }
 
@@ -79,6 +93,7 @@ impl Said {
             PROFILE => Said::Name(take_name(&mut rest)?),
             BOARD => Said::Board,
             WHO => Said::Who(u32::from_le_bytes(take(&mut rest)?)),
+            LEVEL => Said::Level,
             _ => return None,
         };
         rest.is_empty().then_some(said)
@@ -107,6 +122,11 @@ impl Told {
             WHO => {
                 let client_id = u32::from_le_bytes(take(&mut rest)?);
                 Told::Who { client_id, name: take_name(&mut rest)? }
+            }
+            LEVEL => {
+                let name = take_name(&mut rest)?;
+                let bounds = Bounds { min: take_place(&mut rest)?, max: take_place(&mut rest)? };
+                Told::Level { name, bounds }
             }
             _ => return None,
         };
@@ -148,6 +168,17 @@ pub(super) fn write_board(entries: &[Entry], first: usize, most: usize, bytes: &
     next
 }
 
+/// Writes which level is played. Where its name does not fit into `most` bytes, it is left out.
+pub(super) fn write_level(name: &Name, bounds: Bounds, most: usize, bytes: &mut Vec<u8>) {
+    bytes.clear();
+    bytes.push(LEVEL);
+    let fits = LEVEL_BYTES + name.as_str().len() <= most;
+    put_name(bytes, &if fits { *name } else { Name::default() });
+    for unit in [bounds.min.x, bounds.min.y, bounds.max.x, bounds.max.y] {
+        bytes.extend(unit.to_le_bytes());
+    }
+}
+
 fn put_name(bytes: &mut Vec<u8>, name: &Name) {
     let text = name.as_str().as_bytes();
     bytes.push(text.len() as u8);
@@ -167,7 +198,42 @@ fn take_name(rest: &mut &[u8]) -> Option<Name> {
     Name::from_bytes(name).ok()
 }
 
+fn take_place(rest: &mut &[u8]) -> Option<Position> {
+    let (x, y) = (i32::from_le_bytes(take(rest)?), i32::from_le_bytes(take(rest)?));
+    Some(Position { x, y })
+}
+
 fn take_entry(rest: &mut &[u8]) -> Option<Entry> {
     let (client_id, score) = (u32::from_le_bytes(take(rest)?), u64::from_le_bytes(take(rest)?));
     Some(Entry { client_id, score, name: take_name(rest)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_told_by_its_name_and_bounds_byte_by_byte() {
+        let bounds = Bounds { min: Position { x: 0, y: -1 }, max: Position { x: 511, y: 2 } };
+        let (name, mut bytes) = (Name::new("yard.tmx").expect("a name"), vec![9]);
+        write_level(&name, bounds, 26, &mut bytes);
+        let places = [0, 0, 0, 0, 255, 255, 255, 255, 255, 1, 0, 0, 2, 0, 0, 0];
+        assert_eq!(bytes, [&[4, 8][..], b"yard.tmx", &places].concat());
+        assert_eq!(Told::read(&bytes), Some(Told::Level { name, bounds }));
+        for wrong in [&bytes[..25], &[&bytes[..], &[0]].concat()] {
+            assert_eq!(Told::read(wrong), None);
+        }
+        write_level(&name, bounds, 25, &mut bytes);
+        assert_eq!(Told::read(&bytes), Some(Told::Level { name: Name::default(), bounds }));
+    }
+
+    #[test]
+    fn who_asks_for_the_level_says_one_byte() {
+        let mut bytes = Vec::new();
+        Said::Level.write(&mut bytes);
+        assert_eq!(
+            (&bytes[..], Said::read(&bytes), Said::read(&[4, 0])),
+            (&[4][..], Some(Said::Level), None)
+        );
+    }
 }

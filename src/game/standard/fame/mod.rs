@@ -29,7 +29,7 @@ const KEPT_MAX: usize = 65_536;
 /// there pays for no message.
 ///
 /// [`Fame::recall`] at the start, if there is a store; then from the hook of the same name: [`Fame::on_join`],
-/// [`Fame::on_step`] with every move that counts, [`Fame::on_message`], [`Fame::on_tick`], [`Fame::on_leave`],
+/// [`Fame::on_step`] with every move that counts, [`Fame::on_said`], [`Fame::on_tick`], [`Fame::on_leave`],
 /// [`Fame::on_done`], [`Fame::on_stop`]; [`Fame::on_caught`] when an enemy has done it. [`Fame::keep`] between ticks.
 #[derive(Debug)]
 pub(super) struct Fame {
@@ -91,9 +91,11 @@ impl Fame {
         }
     }
 
-    /// True if the message was one of those that are answered here.
-    pub(super) fn on_message(&mut self, realm: &mut Realm<'_>, player: u32, message: &[u8]) -> bool {
-        let Some(said) = Said::read(message).filter(|_| self.is_kept()) else { return false };
+    /// A client says its name, or asks for what is known here.
+    pub(super) fn on_said(&mut self, realm: &mut Realm<'_>, player: u32, said: Said) {
+        if !self.is_kept() {
+            return;
+        }
         let now = time(realm);
         match said {
             // A service knows better.
@@ -115,8 +117,8 @@ impl Fame {
                     self.telling.tell_profile(player);
                 }
             }
+            Said::Level => {}
         }
-        true
     }
 
     pub(super) fn on_tick(&mut self, realm: &mut Realm<'_>) {
