@@ -161,6 +161,15 @@ class Talking(WithServer):
         self.play([client], lambda *_: (999, 4, 0), is_there, "it goes on")
         self.assertFalse(client.correction, "it has been followed")
 
+    def test_who_is_removed_is_told_why_and_stays_out_until_it_is_told_to_join(self):
+        client, = self.crowd(1)
+        client.send(b"remove me")
+        with self.assertRaisesRegex(tickcast.Ended, "removed the player, for its reason 7") as ended:
+            self.play([client], lambda *_: (0, 0, 0), lambda _: False, "it is removed")
+        self.assertEqual((ended.exception.reason, ended.exception.detail), (tickcast.REMOVED, 7))
+        self.assertRaisesRegex(tickcast.Error, "has to join first", client.snapshot)
+        client.join()
+
     def test_what_is_too_long_is_said_in_words(self):
         client, = self.crowd(1)
         self.assertRaisesRegex(tickcast.Error, "1 to 260 bytes", client.send, bytes(261))

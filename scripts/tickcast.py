@@ -48,7 +48,9 @@ REFUSED = dict(enumerate((
     "it wants a ticket: see sealed.py", "the ticket is not good here: fault {} of PROTOCOL-SEALED.md",
     "the game does not let it play: its reason {}")))
 CLOSED_FOR = dict(enumerate((
-    "it has stopped", "it heard nothing for too long", "another plays in this place", "it has left")))
+    "it has stopped", "it heard nothing for too long", "another plays in this place", "it has left",
+    "the game has removed the player, for its reason {}")))
+REMOVED, DETAIL = 4, struct.Struct("<I")  # the reason of a Closed behind which the detail stands
 
 RETRY_SECONDS, PROOF_SECONDS, PATIENCE_SECONDS = 0.25, 1, 5  # hello again, a new proof, no answer at all
 BEHIND_SECONDS = 0.001  # what has come with a snapshot, and is newer
@@ -81,11 +83,13 @@ class Refused(Error):
 
 
 class Ended(Error):
-    """The server has ended the session; `reason` is that of the Closed. `Client.join` joins anew."""
+    """The server has ended the session; `reason` and `detail` are those of the Closed. `Client.join` joins anew, which
+    one that was `REMOVED` does only if its user wants it to."""
 
-    def __init__(self, reason):
-        super().__init__("The server has ended the session: " + CLOSED_FOR.get(reason, "for another reason"))
-        self.reason = reason
+    def __init__(self, reason, detail=0):
+        words = CLOSED_FOR.get(reason, "for another reason").format(detail)
+        super().__init__("The server has ended the session: " + words)
+        self.reason, self.detail = reason, detail
 
 
 class Client:
@@ -186,7 +190,7 @@ class Client:
         for tag, fields, rest in self._received(self.session, seconds):
             if tag == CLOSED:
                 self.session = 0
-                raise Ended(*fields)
+                raise Ended(*fields, *(DETAIL.unpack(rest) if rest else ()))
             if tag in (PLAIN, COMPACT, PLAIN_EXTRAS) and (snapshot := self._take_in(tag, fields, rest)):
                 return snapshot
 
@@ -245,9 +249,10 @@ class Client:
                 return
             tag = int.from_bytes(data[:4], "little")
             form = FORMS.get(tag)
-            if form and (len(data) == form.size or tag >= PLAIN and len(data) > form.size):
+            if form and len(data) >= form.size:
                 _, its_key, *fields = form.unpack_from(data)
-                if its_key == key:
+                behind = DETAIL.size if tag == CLOSED and fields[0] == REMOVED else 0
+                if its_key == key and (tag >= PLAIN or len(data) == form.size + behind):
                     yield tag, fields, data[form.size:]
 
 

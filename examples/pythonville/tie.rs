@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tickcast::client::{Client, Event, Phase};
 use tickcast::game::words::Said;
 use tickcast::mail::Delivery;
+use tickcast::wire::ClosedReason;
 
 use crate::rules::words::Wish;
 
@@ -14,7 +15,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// What a client owes the town.
 ///
 /// [`Tie::on_event`] with every event of the client, and [`Tie::hold`] whenever it is asked to speak: it comes again where it
-/// was refused or its session has ended, and asks for all that is so, the map too, wherever a stream of messages begins.
+/// was refused or its session has ended, unless the game has removed it, and asks for all that is so, the map too, wherever a stream of messages begins.
 #[derive(Debug, Default)]
 pub(crate) struct Tie {
     tries_again_at: Option<Instant>,
@@ -25,6 +26,7 @@ impl Tie {
     pub(crate) fn on_event(&mut self, now: Instant, event: &Event) {
         match event {
             Event::Welcomed(welcome) => self.owes_question |= !welcome.is_resumed(),
+            Event::Closed(ClosedReason::Removed(_)) => {}
             Event::Refused(_) | Event::Closed(_) => self.tries_again_at = Some(now + TRY_AGAIN_AFTER),
             Event::Snapshot(_) => {}
         }

@@ -93,7 +93,7 @@ pub enum Phase {
     Playing,
     /// The server will not have it, and why. [`Client::rejoin`] tries again.
     Refused(Refusal),
-    /// The server has ended its session, and why. [`Client::rejoin`] tries again.
+    /// The server has ended its session, and why. [`Client::rejoin`] tries again; whom the game has removed should not.
     Closed(ClosedReason),
     /// It has left.
     Left,

@@ -9,7 +9,7 @@ mod standard;
 
 pub(crate) use realm::{Effects, Random, Scene};
 pub use realm::{Entity, Realm};
-pub use standard::{ENEMY, Standard, words};
+pub use standard::{ENEMY, LoadError, Standard, words};
 
 use crate::profiles::Profile;
 use crate::wire::{Player, Position};
@@ -27,7 +27,8 @@ pub const REFUSED: &str = "refused: ";
 ///   is there plays on: nobody joins, and nobody leaves.
 /// - [`Game::on_move`] and [`Game::on_message`] in the order in which they were received, between the joining and the
 ///   leaving of their player.
-/// - [`Game::on_leave`], once for each that was let in, unless the server stops before.
+/// - [`Game::on_leave`], once for each that was let in, unless the server stops before. Whom a hook removes leaves when that hook
+///   has ended, before any other hook but those of leaving.
 /// - [`Game::on_done`] at the start of a tick, for all work that has ended since the last, in the order in which it did.
 /// - [`Game::on_order`] between two ticks.
 /// - [`Game::on_tick`] once a tick, when all that has come in is applied, before anyone is told.
@@ -54,7 +55,8 @@ pub trait Game: Send {
     /// A tick.
     fn on_tick(&mut self, realm: &mut Realm<'_>) {}
 
-    /// A player is about to go. It still stands where it stood.
+    /// A player is about to go. It still stands where it stood. Work that is its own is cancelled right after, also what is
+    /// started here: what is to outlive it is started for nobody.
     fn on_leave(&mut self, realm: &mut Realm<'_>, player: u32, why: Departure) {}
 
     /// Work that a hook has started by [`Realm::start`] has ended, or is waited for no longer.
@@ -147,4 +149,6 @@ pub enum Departure {
     TimedOut,
     /// Its address plays as another client id now.
     Replaced,
+    /// A hook has removed it, by [`Realm::remove`] with this number.
+    Removed(u32),
 }

@@ -1,5 +1,6 @@
 //! What hooks see and change.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::config::TickRate;
@@ -26,13 +27,13 @@ pub struct Entity {
 ///
 /// - When it is: [`Realm::tick`], [`Realm::tick_rate`].
 /// - Where one may stand: [`Realm::bounds`], [`Realm::set_bounds`].
-/// - Players: [`Realm::players`], [`Realm::player`], [`Realm::slot_of`], [`Realm::relocate`].
+/// - Players: [`Realm::players`], [`Realm::player`], [`Realm::slot_of`], [`Realm::relocate`], [`Realm::remove`].
 /// - Messages: [`Realm::send`].
 /// - Entities: [`Realm::entities`], [`Realm::entity`], [`Realm::spawn`], [`Realm::place`], [`Realm::despawn`].
-/// - Work beside the tick: [`Realm::start`].
+/// - Work beside the tick: [`Realm::start`], [`Realm::cancel`].
 /// - Chance: [`Realm::random`].
 ///
-/// What changes does so at once; clients are told with the next snapshot.
+/// What changes does so at once, but for players who are removed; clients are told with the next snapshot.
 #[derive(Debug)]
 pub struct Realm<'a> {
     scene: Scene,
@@ -57,6 +58,14 @@ pub(crate) struct Scene {
 pub(crate) struct Effects {
     /// Players who stand elsewhere than their clients say.
     pub(crate) relocated: Vec<u32>,
+    /// Players who are to go, each with the game's reason.
+    pub(crate) removed: VecDeque<(u32, u32)>,
+}
+
+impl Effects {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.relocated.is_empty() && self.removed.is_empty()
+    }
 }
 
 /// Numbers drawn from a secret, one after the other.
@@ -143,6 +152,18 @@ impl<'a> Realm<'a> {
         is_put
     }
 
+    /// Removes a player. It leaves as soon as the hook has ended, whichever that is: [`crate::game::Game::on_leave`] is told, its
+    /// session ends, what waits to be said to it is lost, and its client is told why by `reason`, whose meaning is the game's. An
+    /// honest client does not join again by itself then; against others, and because what is said once may be lost,
+    /// [`crate::game::Game::on_join`] refuses. False if nobody plays as `client_id`: who asks to join does not yet.
+    pub fn remove(&mut self, client_id: u32, reason: u32) -> bool {
+        let is_there = self.slot_of(client_id).is_some();
+        if is_there {
+            self.effects.removed.push_back((client_id, reason));
+        }
+        is_there
+    }
+
     /// Says something to a player, with its next snapshots: at most a quarter of one, see
     /// [`crate::wire::message_bytes_max`]. What waits for a player who goes is lost with it; where a client comes back that
     /// has forgotten its session, too.
@@ -195,6 +216,12 @@ impl<'a> Realm<'a> {
     /// If [`crate::work::IN_FLIGHT_MAX`] pieces of work are in flight: nothing is started, and nobody will be told of it.
     pub fn start(&mut self, owner: Option<u32>, timeout: Duration, work: Work) -> Result<WorkId, Busy> {
         self.work.start(self.scene.now, owner, timeout, work)
+    }
+
+    /// Nobody wants to know any more what comes of this work: it is told to stop, and [`crate::game::Game::on_done`] is told that it
+    /// was cancelled, with the work of the next tick. False, and nothing has changed, if its end was told already, or will be.
+    pub fn cancel(&mut self, work: WorkId) -> bool {
+        self.work.cancel(work)
     }
 
     /// A number that nobody can predict, drawn from the server's secret: the same one in a replay.

@@ -11,7 +11,9 @@ use super::epoch::Epochs;
 use super::tally::Tally;
 use crate::client::{Client, ClientConfig, Event, Phase};
 use crate::secret::Secret;
-use crate::wire::{Position, Refusal, RefusalReason, SnapshotHeader, Tick, UDP_PAYLOAD_MAX, Welcome};
+use crate::wire::{
+    ClosedReason, Position, Refusal, RefusalReason, SnapshotHeader, Tick, UDP_PAYLOAD_MAX, Welcome,
+};
 
 /// How many datagrams a visit takes from the socket: more than its queue holds of small ones.
 const DATAGRAMS_PER_VISIT: usize = 256;
@@ -201,6 +203,7 @@ impl Bot {
                 self.rejoins_at = may_change(refusal.reason).then_some(now + PAUSE);
                 shared.given_up += usize::from(self.rejoins_at.is_none() && !self.has_joined);
             }
+            Event::Closed(ClosedReason::Removed(_)) => self.rejoins_at = None,
             Event::Closed(_) => self.rejoins_at = Some(now + PAUSE),
         }
         false

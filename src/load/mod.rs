@@ -61,5 +61,6 @@ pub fn closed_in_words(reason: ClosedReason) -> &'static str {
         ClosedReason::TimedOut => "the server had heard nothing for too long",
         ClosedReason::Replaced => "its player is played from another address now",
         ClosedReason::Left => "it has left",
+        ClosedReason::Removed(_) => "the game has removed it",
     }
 }

@@ -58,6 +58,8 @@ pub struct Statistics {
     pub left: u64,
     /// Peers removed because nothing was heard of them.
     pub timed_out: u64,
+    /// Peers removed by the game.
+    pub removed: u64,
     /// Moves that changed the world.
     pub moves_applied: u64,
     /// Messages of players that the game was given.
@@ -76,7 +78,7 @@ pub struct Statistics {
     pub work_failed: u64,
     /// Those that took too long.
     pub work_timed_out: u64,
-    /// Those whose owner has left.
+    /// Those whose owner has left, or that the game has cancelled.
     pub work_cancelled: u64,
     /// Pieces of work that the game had not been told the end of, after the last tick.
     pub work_in_flight: usize,
@@ -262,6 +264,7 @@ impl Window {
             joined: totals.joined - totals_before.joined,
             left: totals.left - totals_before.left,
             timed_out: totals.timed_out - totals_before.timed_out,
+            removed: totals.removed - totals_before.removed,
             moves_applied: totals.moves_applied - totals_before.moves_applied,
             messages: totals.messages - totals_before.messages,
             snapshots,

@@ -46,13 +46,15 @@ impl Server {
             Some(_) if self.peer_at(join).is_none_or(|peer| peer.client_id != join.client_id) => {
                 return self.gate.count(DropReason::ClientId);
             }
-            Some(key) => key,
+            Some(key) => Some(key),
             None => match self.check(join, None).and_then(|()| self.may_join(join)) {
                 Ok(placed) => self.admit(join, None, placed),
                 Err(no) => return self.refuse(join, &no),
             },
         };
-        self.on_move(key, step);
+        if let Some(key) = key {
+            self.on_move(key, step);
+        }
     }
 
     /// Whether the hello is older than the one that its address, or its player, is played by. Of those with tickets
@@ -127,13 +129,14 @@ impl Server {
     }
 
     /// Makes a peer of the client, with a session of its own, and welcomes it. A player that it had goes with it; else it is
-    /// `placed`, or where it is remembered, if those are places.
+    /// `placed`, or where it is remembered, if those are places. `None` if the game has removed that player meanwhile: it hears of
+    /// the client when that says hello again.
     fn admit(
         &mut self,
         join: &Join,
         credential: Option<&Credential>,
         placed: Option<(Position, u32)>,
-    ) -> PeerKey {
+    ) -> Option<PeerKey> {
         let held = self.peers.by_client(join.client_id);
         let addr_before = held.and_then(|key| self.peers.get(key)).map(|before| before.addr);
         let accounts_before = addr_before.and_then(|addr| self.gate.accounts_at(addr));
@@ -141,6 +144,10 @@ impl Server {
         // While the peer that it had is still there: the game may put its player elsewhere, of which its client is to hear.
         if let Some(other) = self.gate.key_at(join.from).filter(|other| Some(*other) != held) {
             self.remove(other, Departure::Replaced);
+        }
+        if held.is_some_and(|held| self.peers.get(held).is_none()) {
+            self.gate.count(DropReason::Game);
+            return None;
         }
         let mut before = held.and_then(|key| self.peers.remove(key));
         if let Some(before) = before.as_mut().filter(|before| before.addr != join.from) {
@@ -178,7 +185,7 @@ impl Server {
         self.gate.admit(self.now, join.from, identity, accounts, opener);
         self.report.totals.joined += 1;
         self.welcome(key);
-        key
+        Some(key)
     }
 
     /// From now on what the peer is sent is sealed; gives what opens what it says.

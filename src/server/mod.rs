@@ -55,6 +55,8 @@ pub struct Totals {
     pub left: u64,
     /// Peers removed because nothing was heard of them.
     pub timed_out: u64,
+    /// Peers removed by the game.
+    pub removed: u64,
     /// Moves that changed the world.
     pub moves_applied: u64,
     /// Messages of players that the game was given.
@@ -73,7 +75,7 @@ pub struct Totals {
     pub work_failed: u64,
     /// Those that took too long.
     pub work_timed_out: u64,
-    /// Those whose owner has left.
+    /// Those whose owner has left, or that the game has cancelled.
     pub work_cancelled: u64,
 }
 
@@ -394,11 +396,14 @@ impl Server {
         self.silent = silent;
     }
 
-    /// Forgets a peer and its player, but for where it stood, if players are remembered.
+    /// Forgets a peer and its player, but for where it stood, if players are remembered. `None` for one that is about to go
+    /// already: the game, which hears of it, may want others to go, and that one too.
     fn remove(&mut self, key: PeerKey, why: Departure) -> Option<Peer> {
-        let client_id = self.peers.get(key)?.client_id;
+        let peer = self.peers.get_mut(key).filter(|peer| !peer.is_leaving)?;
+        peer.is_leaving = true;
+        let client_id = peer.client_id;
         self.tell_of_leaving(client_id, why);
-        self.rules.work.cancel(client_id);
+        self.rules.work.cancel_all_of(client_id);
         let peer = self.peers.remove(key)?;
         self.office.dismiss(peer.player.index());
         self.gate.remove(peer.addr);

@@ -39,6 +39,8 @@ pub(super) struct Peer {
     pub(super) ticket: Option<u64>,
     /// Whether something of it has come since its welcome: it needs that no more.
     pub(super) has_spoken: bool,
+    /// Whether the game is hearing of its leaving.
+    pub(super) is_leaving: bool,
 }
 
 /// What must be remembered of a peer to make its snapshots.
@@ -97,6 +99,7 @@ impl Peer {
             sealer: None,
             ticket: None,
             has_spoken: false,
+            is_leaving: false,
         }
     }
 

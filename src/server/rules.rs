@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use tracing::error;
 
-use super::Server;
 use super::admission::No;
+use super::{Server, say_closed};
 use crate::game::{Admission, Departure, Effects, Game, Joining, Random, Realm, Scene};
 use crate::profiles::Profile;
 use crate::secret::Secret;
-use crate::wire::{Encoding, Position, RefusalReason};
+use crate::wire::{ClosedReason, Encoding, Position, RefusalReason};
 use crate::work::{Ledger, discard};
 
 /// Panics of hooks are logged no more often than that.
@@ -23,6 +23,8 @@ pub(super) struct Rules {
     effects: Effects,
     random: Random,
     pub(super) work: Ledger,
+    /// Whether those are going whom hooks have removed.
+    is_removing: bool,
     /// When a panic was logged.
     logged: Option<Instant>,
 }
@@ -30,7 +32,14 @@ pub(super) struct Rules {
 impl Rules {
     pub(super) fn new(game: Box<dyn Game>, secret: &Secret) -> Self {
         let random = Random::new(secret.derive("game"));
-        Self { game, effects: Effects::default(), random, work: Ledger::default(), logged: None }
+        Self {
+            game,
+            effects: Effects::default(),
+            random,
+            work: Ledger::default(),
+            is_removing: false,
+            logged: None,
+        }
     }
 }
 
@@ -55,7 +64,7 @@ impl Server {
         let about = About { hook: "on_join", player: Some(client_id) };
         let admission = self.ask(about, |game, realm| game.on_join(realm, &joining));
         if let None | Some(Admission::Refused(_)) = admission {
-            self.rules.work.cancel(client_id);
+            self.rules.work.cancel_all_of(client_id);
         }
         match admission {
             Some(Admission::Placed(at, state)) => Ok(Some((at, state))),
@@ -100,7 +109,7 @@ impl Server {
         // Nothing of the server's is left half done: what a realm does is done when it returns.
         let answer = catch_unwind(AssertUnwindSafe(|| hook(game.as_mut(), &mut realm)));
         // Asked here, for most hooks do nothing of the kind, and there is one for every move.
-        if !self.rules.effects.relocated.is_empty() || self.world.has_despawned() {
+        if !self.rules.effects.is_empty() || self.world.has_despawned() {
             self.put_into_effect();
         }
         let logged = |panic: Box<dyn Any + Send>| {
@@ -120,6 +129,23 @@ impl Server {
             }
             self.compact.on_gone(self.report.tick, slot);
         }
+        self.remove_as_told();
+    }
+
+    /// Those go whom hooks have removed, one after the other: whoever hears of the leaving of one may remove the next, and
+    /// however many that are, they do not go within one another.
+    fn remove_as_told(&mut self) {
+        if std::mem::replace(&mut self.rules.is_removing, true) {
+            return;
+        }
+        while let Some((client_id, reason)) = self.rules.effects.removed.pop_front() {
+            let key = self.peers.by_client(client_id);
+            if let Some(mut peer) = key.and_then(|key| self.remove(key, Departure::Removed(reason))) {
+                self.report.totals.removed += 1;
+                say_closed(&mut self.outbox, &mut peer, ClosedReason::Removed(reason));
+            }
+        }
+        self.rules.is_removing = false;
     }
 
     fn on_relocated(&mut self, client_id: u32) {

@@ -18,8 +18,8 @@ impl Server {
         self.rules.work.take_unwanted()
     }
 
-    /// Whether some work was told to stop since the last time, by its [`crate::work::Stop`]: its time is up, or its owner has
-    /// left.
+    /// Whether some work was told to stop since the last time, by its [`crate::work::Stop`]: its time is up, its owner has left, or
+    /// the game has cancelled it.
     pub fn take_stopped(&mut self) -> bool {
         self.rules.work.take_stopped()
     }

@@ -381,6 +381,8 @@ pub enum ClosedReason {
     Replaced,
     /// It has left: the answer to a leave.
     Left,
+    /// The game has removed it, for a reason of its own that this number stands for. It is not to join again by itself.
+    Removed(u32),
 }
 
 /// What every snapshot begins with.

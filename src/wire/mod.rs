@@ -61,8 +61,10 @@ pub const CHALLENGE_BYTES: usize = 36;
 pub const WELCOME_BYTES: usize = 88;
 /// Length of a [`FromServer::Refusal`] on the wire, in bytes.
 pub const REFUSAL_BYTES: usize = 20;
-/// Length of a [`FromServer::Closed`] on the wire, in bytes.
+/// Length of a [`FromServer::Closed`] on the wire, in bytes, but for [`REMOVED_BYTES`].
 pub const CLOSED_BYTES: usize = 16;
+/// Length of one that says [`ClosedReason::Removed`], with its number.
+pub const REMOVED_BYTES: usize = 20;
 /// Length of the part that all snapshots begin with, in bytes: the tag and a [`SnapshotHeader`].
 pub const SNAPSHOT_HEADER_BYTES: usize = 32;
 

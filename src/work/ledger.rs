@@ -11,7 +11,7 @@ use super::{
 /// The work of one server.
 ///
 /// - [`Ledger::start`] at any time; who runs it gets it from [`Ledger::take_started`], and says [`Ledger::finish`].
-/// - [`Ledger::cancel`] when an owner leaves; [`Ledger::expire`] once a tick.
+/// - [`Ledger::cancel_all_of`] when an owner leaves, [`Ledger::cancel`] when the game wants it; [`Ledger::expire`] once a tick.
 /// - [`Ledger::next_done`] gives what has ended, in the order in which it did: each piece of work once, whatever became of
 ///   it. What has been cancelled says so, also if it was finished before and nobody had been told yet.
 /// - [`Ledger::take_unwanted`] gives work and answers that are nobody's any more, for whoever has time to drop them.
@@ -99,8 +99,15 @@ impl Ledger {
         self.done.push_back(Done { id, owner, result });
     }
 
+    /// Nobody wants to know any more what comes of this work. False if its end has been told, or is known to be told.
+    pub(crate) fn cancel(&mut self, id: WorkId) -> bool {
+        let is_in_flight = self.flights.contains_key(&id);
+        self.give_up(id, Failure::Cancelled);
+        is_in_flight
+    }
+
     /// Nobody wants to know any more what was started for this owner.
-    pub(crate) fn cancel(&mut self, owner: u32) {
+    pub(crate) fn cancel_all_of(&mut self, owner: u32) {
         let all = (owner, WorkId(0))..=(owner, WorkId(u64::MAX));
         while let Some(&(_, id)) = self.owned.range(all.clone()).next() {
             self.give_up(id, Failure::Cancelled);
@@ -131,7 +138,7 @@ impl Ledger {
             } else if self.remove(done.id).is_some() {
                 self.counts.note(failure);
             } else {
-                // Its owner has left since; that is told too.
+                // It has been cancelled since; that is told too.
                 put_away(&mut self.unwanted, Box::new(done));
                 continue;
             }
@@ -250,15 +257,31 @@ mod tests {
             .map(|owner| ledger.start(now, owner, LONG, work()).expect("a place"));
         ids.into_iter().for_each(|id| ledger.finish(id, answer(id.0)));
         let unfinished = ledger.start(now, Some(7), LONG, work()).expect("a place");
-        ledger.cancel(7);
+        ledger.cancel_all_of(7);
         ledger.finish(unfinished, answer(50));
         assert_eq!(ledger.take_started().map(|started| started.id.0).collect::<Vec<_>>(), [2, 4]);
         let gone = Err(Failure::Cancelled);
         let others = [(2, Some(8), Ok(2)), (4, None, Ok(4))];
         let own = [1, 3, 5].map(|id| (id, Some(7), gone));
         assert_eq!(told(&mut ledger), [&others[..], &own].concat());
-        ledger.cancel(7);
+        ledger.cancel_all_of(7);
         assert_eq!((told(&mut ledger), ledger.counts().cancelled), (vec![], 3));
+    }
+
+    #[test]
+    fn one_piece_of_work_is_cancelled_once_and_its_end_is_told() {
+        let (mut ledger, now) = (Ledger::default(), origin());
+        let ids = [None, Some(7), None].map(|owner| ledger.start(now, owner, LONG, work()).expect("a place"));
+        assert!(ledger.cancel(ids[1]) && !ledger.cancel(ids[1]) && !ledger.cancel(WorkId(99)));
+        let taken: Vec<Started> = ledger.take_started().collect();
+        assert_eq!(taken.iter().map(|started| started.id).collect::<Vec<_>>(), [ids[0], ids[2]]);
+        ledger.finish(ids[2], answer(30));
+        assert!(ledger.cancel(ids[2]), "it is finished, but nobody knows");
+        assert!(taken[1].stop.is_asked() && !taken[0].stop.is_asked() && ledger.take_stopped());
+        let gone = Err(Failure::Cancelled);
+        assert_eq!(told(&mut ledger), [(2, Some(7), gone), (3, None, gone)]);
+        ledger.cancel_all_of(7);
+        assert_eq!((told(&mut ledger), ledger.counts().cancelled, ledger.in_flight()), (vec![], 2, 1));
     }
 
     #[test]
@@ -270,7 +293,7 @@ mod tests {
         let busy = |ledger: &mut Ledger| ledger.start(now, Some(1), LONG, work()) == Err(Busy);
         assert!(busy(&mut ledger));
         ledger.finish(WorkId(1), answer(1));
-        ledger.cancel(1);
+        ledger.cancel_all_of(1);
         assert!(busy(&mut ledger), "nobody knows yet that half of them have ended");
         assert_eq!(ledger.next_done().map(|done| done.id), Some(WorkId(1)));
         assert!(!busy(&mut ledger) && busy(&mut ledger), "one place is free");

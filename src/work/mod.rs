@@ -66,7 +66,7 @@ impl fmt::Debug for Work {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WorkId(pub u64);
 
-/// Says when nobody wants the answer any more: the time is up, the owner has left, or the server is gone.
+/// Says when nobody wants the answer any more: the time is up, the owner has left, the game has cancelled it, or the server is gone.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
@@ -101,8 +101,8 @@ pub enum Failure {
     /// It panicked; the log has the message.
     #[error("it panicked")]
     Panicked,
-    /// Its owner has left.
-    #[error("its owner has left")]
+    /// Its owner has left, or the game has cancelled it.
+    #[error("it was cancelled")]
     Cancelled,
 }
 

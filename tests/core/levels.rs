@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tickcast::config::Config;
+use tickcast::game::{Admission, Game, Joining, LoadError, Realm, Standard, Step, Verdict};
 use tickcast::gate::DropReason;
 use tickcast::level::Level;
+use tickcast::mail::Delivery;
 use tickcast::wire::Position;
-use tickcast::work::{Started, Work};
+use tickcast::work::{Done, Started, Work};
 
 use crate::maps::{TILE, drawn};
 use crate::pair::{Net, at, small};
@@ -250,6 +252,58 @@ fn a_level_that_is_none_leaves_the_old_one_and_says_why() {
     go(&mut net, exit, 1, "after a while it may be one");
     net.step();
     assert_eq!(place(&net, 7), exit);
+}
+
+/// A game on top, which takes everybody to the level that a message names.
+struct Guide(Standard);
+
+impl Game for Guide {
+    fn on_join(&mut self, realm: &mut Realm<'_>, joining: &Joining) -> Admission {
+        self.0.on_join(realm, joining)
+    }
+
+    fn on_move(&mut self, realm: &mut Realm<'_>, step: &Step) -> Verdict {
+        self.0.on_move(realm, step)
+    }
+
+    fn on_message(&mut self, realm: &mut Realm<'_>, _player: u32, message: &[u8]) {
+        let file = Path::new(std::str::from_utf8(message).expect("a name"));
+        self.0.load_level(realm, file).expect("one at a time");
+        let again = self.0.load_level(realm, file).expect_err("one at a time");
+        assert_eq!(again, LoadError::Loading(file.to_owned()));
+    }
+
+    fn on_tick(&mut self, realm: &mut Realm<'_>) {
+        self.0.on_tick(realm);
+    }
+
+    fn on_done(&mut self, realm: &mut Realm<'_>, done: Done) {
+        self.0.on_done(realm, done);
+    }
+}
+
+#[test]
+fn a_game_on_top_may_say_alone_which_level_is_played() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cellar = folder.path().join("cellar.tmx");
+    std::fs::write(&cellar, drawn(&CELLAR, "yard.tmx")).expect("a file");
+    let config = in_level(level(&YARD, &folder.path().join("yard.tmx"), "cellar.tmx"));
+    let game = Guide(Standard::new(&config).without_exits());
+    let mut net = Net::with_game(config, Box::new(game));
+    let seat = net.join(7);
+    for to in [at(middle(1, 1).x, middle(7, 3).y), middle(7, 3)] {
+        net.move_to(seat, to.x, to.y);
+        net.step();
+    }
+    assert_eq!((place(&net, 7), started(&mut net).len()), (middle(7, 3), 0), "the exit leads nowhere");
+    let name = cellar.to_str().expect("text").as_bytes();
+    net.seats[seat].client.send(Delivery::Reliable, name).expect("there is room");
+    net.move_to(seat, middle(7, 3).x, middle(7, 3).y);
+    net.step();
+    let loading = started(&mut net);
+    finish(&mut net, loading);
+    net.step();
+    assert_eq!((place(&net, 7), net.totals().hook_panics), (middle(2, 1), 0));
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod news;
 mod pair;
 mod properties;
 mod remembering;
+mod removing;
 mod rules;
 mod sealed;
 mod showing;

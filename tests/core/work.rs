@@ -134,6 +134,45 @@ fn work_of_a_player_stays_when_its_client_comes_from_another_address() {
     assert!(!works[0].1.is_asked());
 }
 
+/// Starts one piece of work as a player moves, gives it up at the next move, and notes how it ended.
+#[derive(Clone, Default)]
+struct Fickle {
+    started: Option<WorkId>,
+    ends: Arc<Mutex<Vec<Result<(), Failure>>>>,
+}
+
+impl Game for Fickle {
+    fn on_move(&mut self, realm: &mut Realm<'_>, _step: &Step) -> Verdict {
+        match self.started.take() {
+            None => self.started = realm.start(None, TIMEOUT, work()).ok(),
+            Some(id) => assert!(realm.cancel(id) && !realm.cancel(id)),
+        }
+        Verdict::Accept
+    }
+
+    fn on_done(&mut self, _realm: &mut Realm<'_>, done: Done) {
+        let end = done.answer().expect("all answers are alike");
+        self.ends.lock().expect("nobody panics with it").push(end);
+    }
+}
+
+#[test]
+fn work_that_a_game_gives_up_is_told_to_stop_and_ends_once() {
+    let game = Fickle::default();
+    let mut net = Net::with_game(small(), Box::new(game.clone()));
+    let seat = net.join(7);
+    net.move_to(seat, 1, 0);
+    net.step();
+    let works: Vec<_> = net.server.take_work().map(|started| (started.id, started.stop)).collect();
+    net.move_to(seat, 2, 0);
+    net.step();
+    assert!(works[0].1.is_asked() && net.server.take_stopped());
+    net.server.finish(works[0].0, Ok(Box::new(())));
+    net.run(2);
+    assert_eq!(*game.ends.lock().expect("nobody panics with it"), [Err(Failure::Cancelled)]);
+    assert_eq!((net.totals().work_cancelled, net.totals().hook_panics), (1, 0));
+}
+
 #[test]
 fn time_runs_out_and_what_comes_later_is_nobodys() {
     let (mut net, game, seat, works) = started(2);

@@ -213,8 +213,12 @@ fn refusal(fields: &mut Fields) -> Refusal {
 
 fn closed(fields: &mut Fields) -> Closed {
     let session = fields.number("session");
-    assert_eq!(fields.number::<u32>("reason"), 1, "{}", fields.vector.name);
-    Closed { session, reason: ClosedReason::TimedOut }
+    let reason = match fields.number("reason") {
+        1 => ClosedReason::TimedOut,
+        4 => ClosedReason::Removed(fields.number("detail")),
+        other => panic!("no vector shows reason {other}: {}", fields.vector.name),
+    };
+    Closed { session, reason }
 }
 
 fn plain(fields: &mut Fields) -> PlainSnapshot {

@@ -65,7 +65,7 @@ fn clients_in_python_know_the_same_world() {
     assert!(output.status.success() && !said.contains("skipped"), "{said}");
 }
 
-/// Says again what it hears, and puts whoever goes too far back.
+/// Says again what it hears, removes whoever wants that, and puts whoever goes too far back.
 struct Echo;
 
 impl Game for Echo {
@@ -78,6 +78,10 @@ impl Game for Echo {
     }
 
     fn on_message(&mut self, realm: &mut Realm<'_>, player: u32, message: &[u8]) {
+        if message == b"remove me" {
+            assert!(realm.remove(player, 7));
+            return;
+        }
         let is_unreliable = message.starts_with(b"u");
         let delivery = if is_unreliable { Delivery::Unreliable } else { Delivery::Reliable };
         realm

@@ -8,7 +8,7 @@ use crate::crowd::{Crowd, beside};
 use crate::served::{Served, run, text};
 
 /// The keys that others rely on, in their order; README says what they mean.
-const KEYS: [&str; 45] = [
+const KEYS: [&str; 46] = [
     "seconds",
     "peers",
     "players",
@@ -26,6 +26,7 @@ const KEYS: [&str; 45] = [
     "joined",
     "left",
     "timed_out",
+    "removed",
     "moves_applied",
     "messages",
     "snapshots",

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use crate::game::{REFUSED, Realm, Step, Verdict};
 use crate::level::{Level, LevelError};
 use crate::wire::{Bounds, Position, Tick};
-use crate::work::{Done, Work, WorkId};
+use crate::work::{Busy, Done, Work, WorkId};
 
 /// How long a level may take to load. The largest takes seconds.
 const LOAD_TIME_MAX: Duration = Duration::from_secs(60);
@@ -25,6 +25,17 @@ const EXIT_PAUSE: Duration = Duration::from_secs(10);
 const STAY_MIN: Duration = Duration::from_secs(5);
 /// Where there is no level, enemies appear so many units around the spawn at the most.
 const AROUND: i64 = 1_024;
+
+/// Why a level is not even loaded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// Another is, and one at a time.
+    #[error("{} is being loaded", .0.display())]
+    Loading(PathBuf),
+    /// There is too much work in flight.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+}
 
 /// What came of loading a level.
 type Loaded = Result<Arc<Level>, LevelError>;
@@ -40,6 +51,8 @@ pub(super) struct Levels {
     loading: Option<(WorkId, PathBuf)>,
     /// Why the last level that was asked for is not played.
     failed: Option<String>,
+    /// Whether a game on top says alone which level is played.
+    is_without_exits: bool,
     /// When an exit last led somewhere.
     left_at: Option<Tick>,
     /// When the level that is played took the place of another.
@@ -48,7 +61,21 @@ pub(super) struct Levels {
 
 impl Levels {
     pub(super) fn new(level: Option<Arc<Level>>, spawn: Option<Position>) -> Self {
-        Self { level, spawn, appeared: 0, loading: None, failed: None, left_at: None, entered_at: None }
+        Self {
+            level,
+            spawn,
+            appeared: 0,
+            loading: None,
+            failed: None,
+            is_without_exits: false,
+            left_at: None,
+            entered_at: None,
+        }
+    }
+
+    /// Exits lead nowhere.
+    pub(super) fn close_exits(&mut self) {
+        self.is_without_exits = true;
     }
 
     /// The level that is played.
@@ -88,7 +115,7 @@ impl Levels {
 
     /// Starts to load the level that an exit leads to, if the step leads into one.
     pub(super) fn on_step(&mut self, realm: &mut Realm<'_>, step: &Step) {
-        let Some(level) = &self.level else { return };
+        let Some(level) = self.level.as_ref().filter(|_| !self.is_without_exits) else { return };
         let Some(exit) = level.exit_at(step.to) else { return };
         let was_there = step.from.and_then(|from| level.exit_at(from)).is_some_and(|before| before == exit);
         if !was_there && self.loading.is_none() && !self.is_pause(realm) {
@@ -107,8 +134,8 @@ impl Levels {
         is_within(STAY_MIN, self.entered_at) || (self.failed.is_some() && is_within(EXIT_PAUSE, self.left_at))
     }
 
-    /// Starts to load a level that somebody chose, if no other is being loaded, and says what comes of that.
-    pub(super) fn go_to(&mut self, realm: &mut Realm<'_>, path: PathBuf) -> String {
+    /// Starts to load a level that somebody chose, if no other is being loaded.
+    pub(super) fn go_to(&mut self, realm: &mut Realm<'_>, path: PathBuf) -> Result<(), LoadError> {
         let file = path.clone();
         self.load(realm, path, move || Level::load(&file))
     }
@@ -118,18 +145,22 @@ impl Levels {
         realm: &mut Realm<'_>,
         path: PathBuf,
         load: impl FnOnce() -> Result<Level, LevelError> + Send + 'static,
-    ) -> String {
+    ) -> Result<(), LoadError> {
         if let Some((_, other)) = &self.loading {
-            return format!("{REFUSED}{} is being loaded", other.display());
+            return Err(LoadError::Loading(other.clone()));
         }
         let work = Work::thread(move |_| -> Loaded { load().map(Arc::new) });
-        match realm.start(None, LOAD_TIME_MAX, work) {
-            Ok(id) => {
-                self.loading = Some((id, path));
-                self.failed = None;
-                self.state()
-            }
-            Err(busy) => format!("{REFUSED}{busy}"),
+        let id = realm.start(None, LOAD_TIME_MAX, work)?;
+        self.loading = Some((id, path));
+        self.failed = None;
+        Ok(())
+    }
+
+    /// An operator's order: the answer says what comes of it.
+    pub(super) fn on_order(&mut self, realm: &mut Realm<'_>, path: PathBuf) -> String {
+        match self.go_to(realm, path) {
+            Ok(()) => self.state(),
+            Err(why) => format!("{REFUSED}{why}"),
         }
     }
 

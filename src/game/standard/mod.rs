@@ -14,7 +14,9 @@ mod speed;
 pub mod words;
 
 pub use enemies::ENEMY;
+pub use levels::LoadError;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{Admission, Departure, Game, Joining, REFUSED, Realm, Step, Verdict};
@@ -30,6 +32,9 @@ use speed::SpeedLimit;
 use words::Said;
 
 /// See the module.
+///
+/// A game on top has one of these and hands every hook on to it that it does not answer itself; whom it refuses or removes
+/// [`Game::on_join`] of this one need not have seen, but of whomever that has let in [`Game::on_leave`] must tell.
 #[derive(Debug)]
 pub struct Standard {
     speed_limit: Option<SpeedLimit>,
@@ -56,6 +61,22 @@ impl Standard {
     pub fn without_catches(mut self) -> Self {
         self.enemies.be_harmless();
         self
+    }
+
+    /// The same with exits that lead nowhere: which level is played, a game on top says.
+    #[must_use]
+    pub fn without_exits(mut self) -> Self {
+        self.levels.close_exits();
+        self
+    }
+
+    /// Starts to load another level, beside the tick, and plays it as soon as it is there: [`Standard::level`] is another then,
+    /// and everyone is told. One that is broken, or missing, changes nothing; the log says why.
+    ///
+    /// # Errors
+    /// If another is being loaded, or too much work is in flight.
+    pub fn load_level(&mut self, realm: &mut Realm<'_>, file: &Path) -> Result<(), LoadError> {
+        self.levels.go_to(realm, file.to_owned())
     }
 
     /// How often enemies have caught a player since it joined.
@@ -186,7 +207,7 @@ impl Game for Standard {
 
     fn on_order(&mut self, realm: &mut Realm<'_>, order: &str) -> String {
         match order.trim().split_once(' ') {
-            Some(("level", file)) => self.levels.go_to(realm, file.trim().into()),
+            Some(("level", file)) => self.levels.on_order(realm, file.trim().into()),
             None if order.trim() == "level" => self.levels.state(),
             None if order.trim() == "leaderboard" => self.fame.board_in_words(realm),
             _ => format!("{REFUSED}unknown order"),

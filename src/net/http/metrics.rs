@@ -30,6 +30,7 @@ const COUNTERS: &[Row] = &[
     ("tickcast_joined", "Clients admitted, counting one that comes back again", |n| n.joined),
     ("tickcast_left", "Peers that left", |n| n.left),
     ("tickcast_timed_out", "Peers removed because nothing was heard of them", |n| n.timed_out),
+    ("tickcast_removed", "Peers removed by the game", |n| n.removed),
     ("tickcast_moves_applied", "Moves that changed the world", |n| n.moves_applied),
     ("tickcast_messages", "Messages of players that the game was given", |n| n.messages),
     ("tickcast_snapshots", "Snapshots made, one for each peer and tick", |n| n.snapshots),
@@ -39,7 +40,9 @@ const COUNTERS: &[Row] = &[
     ("tickcast_work_finished", "Pieces of work that have ended with an answer", |n| n.work_finished),
     ("tickcast_work_failed", "Pieces of work that panicked", |n| n.work_failed),
     ("tickcast_work_timed_out", "Pieces of work that took too long", |n| n.work_timed_out),
-    ("tickcast_work_cancelled", "Pieces of work whose owner has left", |n| n.work_cancelled),
+    ("tickcast_work_cancelled", "Pieces of work whose owner has left, or that the game has cancelled", |n| {
+        n.work_cancelled
+    }),
     ("tickcast_received_datagrams", "Datagrams received, whatever became of them", |n| n.received),
     ("tickcast_received_bytes", "UDP payload of the datagrams received", |n| n.received_bytes),
     ("tickcast_receive_errors", "Errors of receiving", |n| n.receive_errors),

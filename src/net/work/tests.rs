@@ -121,7 +121,7 @@ fn who_is_not_wanted_any_more_ends() {
     desk.start(Some(7), Work::task(for_ever));
     arrives(&begins);
     arrives(&begins);
-    desk.ledger.cancel(7);
+    desk.ledger.cancel_all_of(7);
     desk.hand_over();
     let mut both = [arrives(&ends), arrives(&ends)];
     both.sort_unstable();
@@ -172,7 +172,7 @@ fn what_waits_in_vain_goes_when_its_place_is_needed() {
     });
     for _ in 0..4 {
         let numbers = [(); IN_FLIGHT_MAX - 4].map(|()| desk.start(Some(7), Work::thread(|_| "unwanted")));
-        desk.ledger.cancel(7);
+        desk.ledger.cancel_all_of(7);
         let told = desk.told(numbers.len());
         assert!(told.iter().all(|(_, result)| *result == Err(Failure::Cancelled)));
     }
@@ -231,7 +231,7 @@ fn what_panics_when_it_is_dropped_harms_nobody() {
         };
         desk.start(Some(7), Work::task(for_ever));
     }
-    desk.ledger.cancel(7);
+    desk.ledger.cancel_all_of(7);
     desk.hand_over();
     releases.iter().for_each(|release| release.send(()).expect("it waits"));
     (0..7).for_each(|_| assert_eq!(arrives(&goes), "dropped"));
@@ -263,7 +263,7 @@ fn what_nobody_wants_is_dropped_by_others_than_the_tick() {
     start(&mut desk, Work::thread(move |_| drop(unbegun)));
     let finished = start(&mut desk, Work::thread(|_| ()));
     desk.ledger.finish(finished, Ok(Box::new(tells())));
-    desk.ledger.cancel(7);
+    desk.ledger.cancel_all_of(7);
     desk.ledger.finish(finished, Ok(Box::new(tells())));
     assert_eq!(desk.told(2).len(), 2);
     desk.hand_over();

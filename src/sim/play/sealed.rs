@@ -4,7 +4,7 @@ use super::FIRST_ID;
 use crate::config::TicketConfig;
 use crate::seal::{Mint, Pass, TicketKey, TicketKeys};
 use crate::secret::Secret;
-use crate::wire::{self, CLOSED_BYTES, Envelope, FromServer, SEALED_EXTRA_BYTES, Sender};
+use crate::wire::{self, Envelope, FromServer, REMOVED_BYTES, SEALED_EXTRA_BYTES, Sender};
 
 /// One play in so many is sealed.
 const ONE_IN: u64 = 3;
@@ -35,7 +35,7 @@ fn bytes<const N: usize>(seed: u64, label: &str) -> [u8; N] {
 /// Whether a datagram of the server is a snapshot; sealed, it is known by its length.
 pub(super) fn is_snapshot(bytes: &[u8]) -> bool {
     match wire::sealed(Sender::Server, bytes).map(|sealed| sealed.envelope) {
-        Some(Envelope::Datagram) => bytes.len() > CLOSED_BYTES + SEALED_EXTRA_BYTES,
+        Some(Envelope::Datagram) => bytes.len() > REMOVED_BYTES + SEALED_EXTRA_BYTES,
         Some(Envelope::Welcome { .. }) => false,
         None => wire::snapshot_header(bytes).is_some(),
     }

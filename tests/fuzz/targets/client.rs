@@ -216,9 +216,14 @@ impl Hostile {
 
     fn close(&mut self, script: &mut Script) {
         let session = if script.is_set() { script.number() } else { self.welcome.session };
-        let reasons =
-            [ClosedReason::ShuttingDown, ClosedReason::TimedOut, ClosedReason::Replaced, ClosedReason::Left];
-        self.say_message(&FromServer::Closed(Closed { session, reason: reasons[script.below(4)] }));
+        let reason = match script.below(5) {
+            0 => ClosedReason::ShuttingDown,
+            1 => ClosedReason::TimedOut,
+            2 => ClosedReason::Replaced,
+            3 => ClosedReason::Left,
+            _ => ClosedReason::Removed(script.word()),
+        };
+        self.say_message(&FromServer::Closed(Closed { session, reason }));
     }
 
     /// The header of the next snapshot, a late one, or one of any tick.
