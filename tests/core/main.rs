@@ -9,6 +9,7 @@ mod draw;
 mod enemies;
 mod hostile;
 mod joining;
+mod journey;
 mod ledger;
 mod levels;
 #[path = "../maps/mod.rs"]
