@@ -1,32 +1,78 @@
 //! A game of one's own: `cargo run --example rules`, and then `cargo run -- bots --clients 20 --area 1000x1000`.
 //!
-//! Players stay inside of a ring. A wolf walks after whoever is nearest, and whom it catches starts anew in the middle.
+//! Players walk about in a ring, and slowly through the mud in its middle. A wolf walks after whoever is nearest: whom it
+//! catches starts anew, and whom it has caught three times is out. Each hook shows one thing that a game can do.
 
-use tickcast::game::{Admission, Game, Joining, Realm, Step, Verdict};
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use tickcast::game::{Admission, Departure, Game, Joining, Realm, Step, Verdict};
+use tickcast::mail::Delivery;
 use tickcast::wire::Position;
+use tickcast::work::{Done, Work};
 use tickcast::{Config, TickServer};
 
 const MIDDLE: Position = Position { x: 500, y: 500 };
-const RADIUS: u64 = 500;
-/// What clients are told that the wolf is.
+const RING: u64 = 500;
+const MUD: u64 = 100;
+/// In the mud a move is no longer than that, in units.
+const MUD_STEP: u64 = 8;
+/// What clients are told that the wolf is: entities have a kind.
 const WOLF: u8 = 1;
 const WOLF_STEP: i32 = 3;
+/// Why somebody may not play, or plays no longer: numbers of our own, which our clients put into words.
+const OUT: u32 = 1;
+const RUDE: u32 = 2;
 
 #[derive(Default)]
 struct Chase {
     wolf: Option<u32>,
+    caught: HashMap<u32, u32>,
+    out: HashSet<u32>,
 }
 
 impl Game for Chase {
-    fn on_join(&mut self, _realm: &mut Realm<'_>, _joining: &Joining) -> Admission {
-        Admission::Placed(MIDDLE, 0)
+    /// Who may play, and where it stands.
+    fn on_join(&mut self, realm: &mut Realm<'_>, joining: &Joining) -> Admission {
+        if self.out.contains(&joining.player) {
+            return Admission::Refused(OUT);
+        }
+        // What takes long is done beside the tick; `on_done` is told what came of it. It is cancelled if its player leaves.
+        let player = joining.player;
+        let greeting = Work::thread(move |_stop| greeting(player));
+        if realm.start(Some(player), Duration::from_secs(5), greeting).is_err() {
+            println!("{player} is not greeted: too much else is going on");
+        }
+        let beside = (realm.random() % 200) as i32;
+        Admission::Placed(Position { x: 300 + beside, y: 300 }, 0)
     }
 
+    /// Which moves count. Whoever is corrected is told where it stands.
     fn on_move(&mut self, _realm: &mut Realm<'_>, step: &Step) -> Verdict {
-        let is_inside = step.to.distance_squared(MIDDLE) <= RADIUS * RADIUS;
-        if is_inside { Verdict::Accept } else { Verdict::Correct(step.from.unwrap_or(MIDDLE)) }
+        let is_within = |at: Position, radius: u64| at.distance_squared(MIDDLE) <= radius * radius;
+        let Some(from) = step.from else { return Verdict::Refuse };
+        let is_short = from.distance_squared(step.to) <= MUD_STEP * MUD_STEP;
+        match is_within(step.to, RING) && (is_short || !is_within(from, MUD)) {
+            true => Verdict::Accept,
+            false => Verdict::Correct(from),
+        }
     }
 
+    /// What players say besides: here all hear it, but for what nobody wants to hear.
+    fn on_message(&mut self, realm: &mut Realm<'_>, player: u32, message: &[u8]) {
+        if message == b"damn" {
+            // Its client is told why, and does not come back by itself; `on_leave` is called as soon as this hook has ended.
+            realm.remove(player, RUDE);
+            return;
+        }
+        let all: Vec<u32> = realm.players().map(|player| player.client_id).collect();
+        for other in all {
+            // An error says that nobody reads there, or that too much waits: whoever does not keep up misses a line.
+            let _missed = realm.send(other, Delivery::Reliable, message);
+        }
+    }
+
+    /// What the game does by itself, once a tick.
     fn on_tick(&mut self, realm: &mut Realm<'_>) {
         let start = realm.bounds().min;
         let Some(wolf) = self.wolf.or_else(|| realm.spawn(WOLF, start, 0)) else { return };
@@ -37,10 +83,43 @@ impl Game for Chase {
         let next = Position { x: toward(at.x, prey.at.x), y: toward(at.y, prey.at.y) };
         realm.place(wolf, next, 0);
         if next == prey.at {
-            println!("tick {}: the wolf has caught {}", realm.tick().0, prey.client_id);
-            realm.relocate(prey.client_id, MIDDLE);
+            self.catch(realm, prey.client_id);
         }
     }
+
+    /// Who goes, and why. It still stands where it stood; work that is started for it here is cancelled at once.
+    fn on_leave(&mut self, _realm: &mut Realm<'_>, player: u32, why: Departure) {
+        self.caught.remove(&player);
+        println!("{player} goes: {why:?}");
+    }
+
+    /// What came of the work: its answer, or that it took too long, has panicked, or was cancelled.
+    fn on_done(&mut self, realm: &mut Realm<'_>, done: Done) {
+        if let (Some(player), Ok(Ok(greeting))) = (done.owner, done.answer::<String>()) {
+            let _nobody_reads = realm.send(player, Delivery::Reliable, greeting.as_bytes());
+        }
+    }
+}
+
+impl Chase {
+    fn catch(&mut self, realm: &mut Realm<'_>, player: u32) {
+        let times = self.caught.entry(player).or_default();
+        *times += 1;
+        println!("tick {}: the wolf has caught {player}", realm.tick().0);
+        if *times < 3 {
+            realm.relocate(player, Position { x: 300, y: 300 });
+        } else {
+            self.out.insert(player);
+            realm.remove(player, OUT);
+        }
+    }
+}
+
+/// Read from a file, which takes as long as the disk wants: on a thread, for which the tick does not wait. What asks a service
+/// is a future better: `Work::task`.
+fn greeting(player: u32) -> String {
+    let greeting = std::fs::read_to_string("greeting.txt").unwrap_or("Beware of the wolf!".into());
+    format!("{player}: {greeting}")
 }
 
 #[tokio::main(flavor = "current_thread")]
