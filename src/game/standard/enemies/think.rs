@@ -7,7 +7,8 @@ use crate::level::{Level, Obstacle};
 use crate::wire::{Player, Position};
 use crate::work::Stop;
 
-/// How many tiles are looked at in one thought: some 50 ms on a thread that gives way to everything.
+/// How many tiles are looked at in one thought: where somebody cannot be reached at all, a quarter of a second beside other
+/// work, on a thread that gives way to everything.
 pub(super) const TILES_PER_THOUGHT_MAX: usize = 131_072;
 /// How many players are looked at on either side of an enemy for the nearest one: 10,000 enemies look at 10 million, in
 /// 50 ms.
