@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ratatui::buffer::Buffer;
 use tickcast::client::Phase;
-use tickcast::wire::Position;
+use tickcast::wire::{ClosedReason, Position};
 use tokio::time::MissedTickBehavior;
 
 use crate::app::{App, Key};
@@ -96,6 +96,7 @@ fn status(player: &Player, others: usize) -> String {
         Phase::Joining => "joining".into(),
         Phase::Playing => format!("playing with {others} others"),
         Phase::Refused(refusal) => format!("refused: {:?}", refusal.reason),
+        Phase::Closed(ClosedReason::Removed(why)) => format!("you were removed: reason {why}"),
         Phase::Closed(reason) => format!("the server has gone: {reason:?}"),
         Phase::Left => "left".into(),
     }

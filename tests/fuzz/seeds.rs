@@ -118,6 +118,7 @@ fn from_server() -> Vec<Seed> {
         ("welcome", FromServer::Welcome(Scene::new(Kind::Clear).welcome)),
         ("refusal", FromServer::Refusal(Refusal { nonce: 5, reason: RefusalReason::Full, detail: 0 })),
         ("closed", FromServer::Closed(Closed { session, reason: ClosedReason::Left })),
+        ("removed", FromServer::Closed(Closed { session, reason: ClosedReason::Removed(7) })),
         ("plain", FromServer::Plain(plain.clone())),
     ];
     let mut seeds: Vec<Seed> = Vec::new();
