@@ -286,8 +286,10 @@ class TakingIn(unittest.TestCase):
         for sequence in range(1, 101):
             patience.on_move(sequence, sequence * 0.3)
             patience.on_move(sequence + 1, 0)  # one at a time
-            patience.on_applied(sequence - 1, 0)
-            patience.on_applied(sequence, sequence * 0.3 + 0.2)
+            patience.on_applied(sequence - 1, 0, 0)
+            patience.on_applied(sequence + 1, 1, sequence * 0.3 + 0.2)
+            patience.on_move(sequence, 0)
+            patience.on_applied(sequence + 1, 0, 9)  # it was refused
         self.assertAlmostEqual(patience.after(1), 0.3, 2)
 
     def test_a_level_is_read_to_the_last_byte(self):

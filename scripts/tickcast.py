@@ -211,7 +211,7 @@ class Client:
             return None
         self.told = {kept: told for kept, told in self.told.items() if kept >= tick - BASELINE_TICKS}
         snapshot = Snapshot(tick, fields[1], fields[3])
-        self.mail.patience.on_applied(snapshot.applied, time.monotonic())
+        self.mail.patience.on_applied(snapshot.applied, fields[2], time.monotonic())
         self.world.take_in(snapshot, clusters, left, is_partial)
         return snapshot
 
@@ -334,7 +334,7 @@ class Mail:
             elif number and 0 < (number - self.received) % 2**32 <= WAITING_MAX and has_room(self.kept.values(), message):
                 self.kept[number] = message
         while (message := self.kept.get(self._next(self.received))) and has_room(self.inbox, message):
-            self.received = self._next(self.received)
+            self.received, self.owes = self._next(self.received), True
             self.inbox.append(self.kept.pop(self.received))
 
 
@@ -360,9 +360,13 @@ class Patience:
         """A move is sent; the answer of one at a time is waited for."""
         self.asked = self.asked or (sequence, now)
 
-    def on_applied(self, sequence, now):
-        """The newest snapshot shows that move."""
-        if not self.asked or sequence < self.asked[0]:
+    def on_applied(self, applied, history, now):
+        """The newest snapshot shows these moves. One that is not applied, though a later one is, says nothing."""
+        behind = applied - self.asked[0] if self.asked else -1
+        if behind < 0:
+            return
+        if not (history << 1 | 1) >> behind & 1:
+            self.asked = None
             return
         took, self.asked = min(now - self.asked[1], AGAIN_SECONDS_MAX), None
         known = self.smoothed is not None

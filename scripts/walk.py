@@ -29,6 +29,8 @@ def walk(client, steps):
     for _ in range(steps):
         while client.messages:
             world = tickcast.level_of(client.messages.popleft()) or world  # its corners
+        if client.correction:
+            x, y = client.correction
         x, y = min(max(x + 1, world.min_x), world.max_x), min(max(y, world.min_y), world.max_y)
         client.move(x, y)
         snapshot = client.snapshot()

@@ -139,7 +139,7 @@ impl Client {
         self.set_clock(now, header.tick);
         if self.header.is_none_or(|newest| header.tick > newest.tick) {
             self.header = Some(*header);
-            self.mail.on_applied(now, header.applied);
+            self.mail.on_applied(now, header);
         }
     }
 

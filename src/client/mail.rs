@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use super::Client;
 use crate::mail::{Delivery, Incoming, Outgoing, Queue, SendError, Turn};
 use crate::wire::{
-    Correction, MOVE_EXTRAS_BYTES_MIN, Messages, Position, SnapshotExtras, Welcome, extras_bytes_max,
-    message_bytes_max, put_move_extras,
+    Correction, MOVE_EXTRAS_BYTES_MIN, Messages, Position, SnapshotExtras, SnapshotHeader, Welcome,
+    extras_bytes_max, message_bytes_max, put_move_extras,
 };
 
 /// The client's end of what is said beside the snapshots.
@@ -86,7 +86,6 @@ impl Mail {
     }
 
     fn on_messages(&mut self, messages: Messages<'_>, is_first: bool) {
-        self.hear_kept();
         for message in messages {
             match message.sequence {
                 0 if is_first => self.on_unreliable(message.bytes),
@@ -111,18 +110,17 @@ impl Mail {
                 self.incoming.take();
                 self.hear_kept();
             }
-            Turn::Later => self.incoming.keep(sequence, message),
-            Turn::Now | Turn::Never => {}
+            Turn::Now | Turn::Later => self.incoming.keep(sequence, message),
+            Turn::Never => {}
         }
     }
 
     /// Those that came before their turn, as far as it has come and there is room.
     fn hear_kept(&mut self) {
-        while let Some(kept) = self.incoming.first_kept()
-            && self.inbox.has_room(kept.len())
+        while self.incoming.first_kept().is_some_and(|kept| self.inbox.has_room(kept.len()))
+            && let Some(kept) = self.incoming.take()
         {
-            self.inbox.push(kept.into());
-            self.incoming.take();
+            self.inbox.push(kept);
         }
     }
 
@@ -130,13 +128,21 @@ impl Mail {
         now.saturating_duration_since(self.began)
     }
 
-    /// A snapshot newer than all before shows this move, the newest that is applied.
-    pub(super) fn on_applied(&mut self, now: Instant, applied: u32) {
-        let Some((_, at)) = self.asked.take_if(|(asked, _)| applied.wrapping_sub(*asked).cast_signed() >= 0)
-        else {
+    /// A snapshot newer than all before says which moves are applied. One that is not, though a later one is, says nothing of
+    /// the way there and back.
+    pub(super) fn on_applied(&mut self, now: Instant, header: &SnapshotHeader) {
+        let behind = |asked: u32| header.applied.wrapping_sub(asked);
+        let Some((asked, at)) = self.asked.take_if(|(asked, _)| behind(*asked).cast_signed() >= 0) else {
             return;
         };
-        self.outgoing.on_answer(self.age(now).saturating_sub(at));
+        let is_applied = match behind(asked) {
+            0 => true,
+            behind @ 1..=32 => header.applied_history >> (behind - 1) & 1 == 1,
+            _ => false,
+        };
+        if is_applied {
+            self.outgoing.on_answer(self.age(now).saturating_sub(at));
+        }
     }
 
     /// Appends the extras of the move of that sequence, if there is anything to say.
@@ -173,7 +179,9 @@ impl Client {
     /// The oldest message of the game's that has not been taken. Take them often: while
     /// [`crate::mail::WAITING_MAX`] wait, reliable ones stay with the server, and others are lost.
     pub fn take_message(&mut self) -> Option<Box<[u8]>> {
-        self.mail.inbox.pop()
+        let message = self.mail.inbox.pop()?;
+        self.mail.hear_kept();
+        Some(message)
     }
 
     /// The oldest reliable message of which nobody knows whether it has arrived: it was on its way when the server forgot

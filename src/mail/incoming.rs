@@ -44,7 +44,8 @@ impl Incoming {
         }
     }
 
-    /// Keeps a message whose turn comes later; not, if too much is kept already: it comes again.
+    /// Keeps a message whose turn comes later, or for which there is no room now; not, if too much is kept already: it
+    /// comes again.
     pub fn keep(&mut self, sequence: u32, message: &[u8]) {
         let ahead = self.places_ahead(sequence);
         if ahead >= WAITING_MAX || self.kept_bytes + message.len() > WAITING_BYTES_MAX {
@@ -53,8 +54,10 @@ impl Incoming {
         if ahead >= self.kept.len() {
             self.kept.resize(ahead + 1, None);
         }
-        self.kept_bytes += message.len();
-        self.kept[ahead] = Some(message.into());
+        if self.kept[ahead].is_none() {
+            self.kept_bytes += message.len();
+            self.kept[ahead] = Some(message.into());
+        }
     }
 
     /// The next message, if it has been kept.
@@ -64,6 +67,7 @@ impl Incoming {
 
     /// The next message has been heard. Gives it, if it had been kept.
     pub fn take(&mut self) -> Option<Box<[u8]>> {
+        self.owes = true;
         self.received = next(self.received);
         let kept = self.kept.pop_front().flatten();
         self.kept_bytes -= kept.as_ref().map_or(0, |message| message.len());

@@ -13,8 +13,8 @@ use crate::wire::{
 pub struct Mailbox {
     outgoing: Outgoing,
     incoming: Incoming,
-    /// The newest tick whose snapshot the player has answered.
-    answered: Tick,
+    /// A snapshot with messages whose answer is waited for, and when it was sent: one at a time.
+    asked: Option<(Tick, Duration)>,
 }
 
 /// What becomes of a message that has come.
@@ -150,23 +150,21 @@ impl Office {
         matches!(self.rows.get(row), Some(Row::Open(_)))
     }
 
-    /// The player has all reliable messages up to this one, and answers the snapshot of a tick so long after that was sent.
-    pub fn on_received(&mut self, row: usize, now: Duration, received: u32, answered: Tick, took: Duration) {
-        if let Some(mailbox) = self.opened(row) {
-            mailbox.outgoing.on_received(now, received);
-            if answered > mailbox.answered {
-                mailbox.answered = answered;
-                mailbox.outgoing.on_answer(took);
-            }
+    /// The player has all reliable messages up to this one, and a snapshot as new as that of `answered`.
+    pub fn on_received(&mut self, row: usize, now: Duration, received: u32, answered: Tick) {
+        let Some(mailbox) = self.opened(row) else { return };
+        mailbox.outgoing.on_received(now, received);
+        if let Some((_, at)) = mailbox.asked.take_if(|(asked, _)| *asked <= answered) {
+            mailbox.outgoing.on_answer(now.saturating_sub(at));
         }
     }
 
-    /// Appends the extras of the player's next snapshot, at most `bytes_max`, if there is anything to say: a correction or
+    /// Appends the extras of the player's snapshot of a tick, at most `bytes_max`, if there is anything to say: a correction or
     /// messages.
     pub fn write_extras(
         &mut self,
         row: usize,
-        now: Duration,
+        (tick, now): (Tick, Duration),
         correction: Option<Correction>,
         bytes_max: usize,
         out: &mut Vec<u8>,
@@ -179,7 +177,10 @@ impl Office {
         put_snapshot_extras(correction, received, out, |out| {
             if let Some(mailbox) = mailbox {
                 mailbox.incoming.on_said();
-                mailbox.outgoing.write(now, bytes_max - SNAPSHOT_EXTRAS_BYTES_MIN, out);
+                if mailbox.outgoing.has_due(now) {
+                    mailbox.asked.get_or_insert((tick, now));
+                    mailbox.outgoing.write(now, bytes_max - SNAPSHOT_EXTRAS_BYTES_MIN, out);
+                }
             }
         });
     }

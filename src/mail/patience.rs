@@ -15,7 +15,8 @@ const TIMES_SOON: u32 = 4;
 /// after the one and four times the other, or half of the one if that is more, because both ends speak at times of their
 /// own.
 ///
-/// What it is told is of datagrams that are acknowledged for themselves, so it does not matter how often a message was in one.
+/// What it is told is of datagrams that are acknowledged for themselves, and not of messages, of which nobody knows which
+/// sending was the one, and which wait for others before them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Patience {
     /// `None` before the first.

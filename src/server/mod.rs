@@ -450,7 +450,7 @@ impl Server {
         if peer.extras && (peer.correction.is_open || self.office.has_mailbox(row)) {
             let (correction, bytes_max) =
                 (peer.correction.told(), wire::extras_bytes_max(self.config.snapshot_bytes()));
-            self.office.write_extras(row, age, correction, bytes_max, &mut self.extras);
+            self.office.write_extras(row, (header.tick, age), correction, bytes_max, &mut self.extras);
         }
         let (extras, snapshots) = (&self.extras[..], &mut peer.snapshots);
         let (plain, compact, world, own) = (&mut self.plain, &mut self.compact, &self.world, peer.player);

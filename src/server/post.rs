@@ -18,11 +18,8 @@ impl Server {
             return;
         }
         let Some(peer) = self.peers.get(key) else { return };
-        let (row, now, answered) = (peer.player.index(), self.gate.age(self.now), step.ack.newest);
-        // A tick more: what is said now is heard with the next.
-        let ticks = (self.report.tick.since(answered) + 1).min(u32::MAX.into()) as u32;
-        let took = self.config.tick_rate.period().saturating_mul(ticks);
-        self.office.on_received(row, now, beside.received, answered, took);
+        let (row, now) = (peer.player.index(), self.gate.age(self.now));
+        self.office.on_received(row, now, beside.received, step.ack.newest);
         let messages = beside.messages.as_deref().and_then(Messages::read);
         messages.into_iter().flatten().for_each(|message| self.on_message(key, &message));
     }

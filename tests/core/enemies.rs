@@ -1,5 +1,6 @@
 //! Enemies of the standard game: they chase, around walls, and walk on however long they think.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -12,6 +13,7 @@ use tickcast::work::Done;
 
 use crate::draw::Draw;
 use crate::levels::{finish, in_level, level, middle, started};
+use crate::maps::TILE;
 use crate::pair::{Fate, Net, at, small};
 
 /// A wall between the spawn and most of the ground, with a gap at its end.
@@ -246,4 +248,33 @@ fn the_same_seed_and_inputs_give_the_same_bytes_with_enemies_levels_and_messages
         assert!(transcript(seed) == transcript(seed), "seed {seed}");
     }
     assert!(transcript(1) != transcript(2));
+}
+
+#[test]
+fn in_a_large_open_level_all_set_out_for_a_player_however_far_it_is() {
+    let side = 150;
+    let mut rows = vec![".".repeat(side); side];
+    rows[0] = format!("s{}", ".".repeat(side - 1));
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let config = Config { enemies: 20, ..in_level(level(&rows, Path::new("open.tmx"), "")) };
+    let mut net = Net::with_game(config.clone(), Box::new(Standard::new(&config).without_catches()));
+    let seat = net.join(7);
+    let mut play = |ticks: i32, x: i32, y: i32| {
+        for tick in 0..ticks {
+            net.move_to(seat, x + (tick & 1), y);
+            step(&mut net);
+        }
+        let at = |enemy: &Player| (enemy.client_id, enemy.at);
+        enemies(&net, seat).iter().map(at).collect::<BTreeMap<_, _>>()
+    };
+    // All gather off the middle of a tile, and then the player is in the corner far across.
+    play(1_000, 13, 9);
+    let end = side as i32 * TILE - TILE / 2;
+    for part in 1..=6 {
+        play(1, 13 + (end - 13) * part / 6, 9 + (end - 9) * part / 6);
+    }
+    let before = play(60, end, end);
+    let after = play(60, end, end);
+    let stand = before.iter().filter(|(id, at)| after.get(id) == Some(at)).count();
+    assert_eq!((before.len(), stand), (20, 0), "enemies, and those that do not move");
 }

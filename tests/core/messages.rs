@@ -8,7 +8,7 @@ use tickcast::gate::DropReason;
 use tickcast::mail::{Delivery, SendError, WAITING_BYTES_MAX, WAITING_MAX};
 use tickcast::wire::{
     Encoding, Hello, HelloEncoding, MOVE_BYTES, Message, Position, message_bytes_max, put_message,
-    put_move_extras,
+    put_move_extras, snapshot_extras,
 };
 
 use crate::draw::Draw;
@@ -257,12 +257,10 @@ fn so_much_waits_and_then_the_game_hears_that_it_is_full() {
     chat.net.step();
     assert_eq!(chat.table().refused, vec![SendError::Full; 100 - WAITING_MAX]);
     (0..60).for_each(|_| chat.turn(seat));
-    // The client has all, and reads none: what comes now waits at the server.
+    // The client has all, and reads none: what comes now waits behind them.
     (100..110).for_each(|number| chat.say(100, Delivery::Reliable, &text(number, 8)));
     (0..60).for_each(|_| chat.turn(seat));
-    assert_eq!(chat.read(seat), Vec::from_iter(0..WAITING_MAX as u64));
-    (0..60).for_each(|_| chat.turn(seat));
-    assert_eq!(chat.read(seat), Vec::from_iter(100..110));
+    assert_eq!(chat.read(seat), Vec::from_iter((0..WAITING_MAX as u64).chain(100..110)));
     let long = [7; 256];
     let sent = (0..100).take_while(|_| chat.send(seat, Delivery::Unreliable, &long).is_ok()).count();
     assert_eq!(sent, WAITING_BYTES_MAX / long.len());
@@ -426,4 +424,62 @@ fn say_move(chat: &mut Chat, seat: usize, to: Position) -> usize {
         chat.net.send_up(seat, bytes);
     }
     length
+}
+
+/// How many messages the game says to a client that moves every so many ticks, and how often they are sent where nothing is
+/// lost or late; after some from which it is known how long answers take.
+fn sent_to_one_who_moves(every: u64) -> [u64; 2] {
+    let mut chat = Chat::new(small());
+    let seat = chat.net.join(100);
+    let sent = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&sent);
+    chat.net.weather(move |way, bytes| {
+        if way == Way::ToClient
+            && let Ok(Some(extras)) = snapshot_extras(bytes)
+        {
+            *count.lock().expect("nobody panics") += extras.messages.into_iter().count() as u64;
+        }
+        Fate::Arrives
+    });
+    let (known, ticks, from_to) = (300, 1_200, 30);
+    for tick in 0..ticks {
+        if tick == known {
+            *sent.lock().expect("nobody panics") = 0;
+        }
+        if tick % from_to == 7 {
+            chat.say(100, Delivery::Reliable, &text(tick, 8));
+        }
+        if tick.is_multiple_of(every) {
+            chat.net.move_to(seat, (tick % 50) as i32, 1);
+        }
+        chat.net.step();
+        chat.read(seat);
+    }
+    let sent = *sent.lock().expect("nobody panics");
+    [(ticks - known) / from_to, sent]
+}
+
+#[test]
+fn one_who_moves_seldom_is_not_sent_everything_again_and_again() {
+    for every in [1, 3, 6, 10, 15] {
+        let [said, sent] = sent_to_one_who_moves(every);
+        assert!((said..said + 3).contains(&sent), "a move every {every} ticks: {sent} sent of {said}");
+    }
+}
+
+#[test]
+fn who_has_read_nothing_for_long_reads_all_that_has_come_and_what_waited_for_room_comes_at_once() {
+    let mut chat = Chat::new(small());
+    let seat = chat.net.join(100);
+    for number in 0..100 {
+        chat.say(100, Delivery::Reliable, &text(number, 8));
+        chat.turn(seat);
+    }
+    assert_eq!(chat.read(seat), Vec::from_iter(0..100));
+    chat.net.run(1);
+    chat.turn(seat);
+    chat.turn(seat);
+    (0..WAITING_MAX as u64).for_each(|number| chat.say(100, Delivery::Reliable, &text(number, 8)));
+    chat.turn(seat);
+    assert_eq!(chat.table().refused, [], "the server has heard that all has been read");
 }

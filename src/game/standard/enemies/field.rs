@@ -7,12 +7,17 @@ use std::iter::successors;
 use pathfinding::directed::dijkstra::dijkstra_reach;
 
 use super::think::Plan;
-use crate::level::{Grid, Level, Tile};
+use crate::level::{Grid, Level, Tile, WAY_TILES_MAX};
 use crate::wire::{Player, Position};
 use crate::work::Stop;
 
 /// How many tiles of a way are planned: half a minute's walk on tiles of 16 units, and a plan is waited for ten seconds.
 const TILES_PER_WAY_MAX: usize = 256;
+
+/// After so many tiles without a turn there is a place all the same: an enemy that joins a way is to see as far, and a step
+/// across a corner counts as two, and a few more off the middles.
+const STRAIGHT_TILES_MAX: usize = 100;
+const _: () = assert!(2 * STRAIGHT_TILES_MAX + 8 < WAY_TILES_MAX);
 
 /// The cost of a step to a tile beside, and of one across a corner: 5 to 7 is nearly 1 to the root of 2.
 const STRAIGHT: u32 = 5;
@@ -102,12 +107,19 @@ fn next_tiles(level: &Level, tile: Tile) -> impl Iterator<Item = (Tile, u32)> {
     straight.chain(across)
 }
 
-/// The corners of a way through the middles of tiles, and `to` at its end; the next one last.
+/// The corners of a way through the middles of tiles, with places between that are far apart, and `to` at its end; the next
+/// one last.
 fn places(grid: Grid, tiles: &[Tile], to: Option<Position>) -> Vec<Position> {
     let direction =
         |a: Tile, b: Tile| (i64::from(b.column) - i64::from(a.column), i64::from(b.row) - i64::from(a.row));
-    let turns = tiles.windows(3).filter(|t| direction(t[0], t[1]) != direction(t[1], t[2]));
-    let mut places: Vec<Position> = turns.map(|t| grid.centre(t[1])).collect();
+    let mut straight = 0;
+    let is_place = |t: &&[Tile]| {
+        straight += 1;
+        let is_place = straight == STRAIGHT_TILES_MAX || direction(t[0], t[1]) != direction(t[1], t[2]);
+        straight = if is_place { 0 } else { straight };
+        is_place
+    };
+    let mut places: Vec<Position> = tiles.windows(3).filter(is_place).map(|t| grid.centre(t[1])).collect();
     places.extend(tiles.last().map(|tile| grid.centre(*tile)));
     places.extend(to);
     places.reverse();

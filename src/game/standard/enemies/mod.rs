@@ -142,7 +142,10 @@ impl Enemies {
 
     /// Everything is elsewhere: they too, and what they had planned or are thinking about is nothing.
     pub(super) fn on_level(&mut self, realm: &mut Realm<'_>, levels: &Levels) {
-        (self.thinking, self.next_thought) = (None, realm.tick());
+        if let Some(thought) = self.thinking.take() {
+            realm.cancel(thought);
+        }
+        self.next_thought = realm.tick();
         self.plans.clear();
         self.all.iter_mut().for_each(|enemy| enemy.begin_anew(realm, levels));
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::field::Field;
 use super::think::{Chaser, PLAYERS_BESIDE_MAX, Plan, Question, TILES_PER_THOUGHT_MAX, nearest};
 use crate::level::Level;
 use crate::level::maps::{TILE, drawn, maze};
@@ -154,12 +155,31 @@ fn five_hundred_in_a_maze_all_find_their_way_in_one_thought() {
 }
 
 #[test]
+fn a_way_that_is_farther_than_one_sees_can_be_joined_from_anywhere_on_its_first_tile() {
+    let mut rows = vec![".".repeat(300); 300];
+    rows[299] = format!("s{}", ".".repeat(299));
+    let level = level(&rows);
+    for column in [100, 128, 129, 200, 299] {
+        for (x, y) in [(0, 0), (5, 0), (0, TILE - 1)] {
+            let from = Position { x, y };
+            let asked = idle(question(Some(level.clone()), &[from], &[player(1, middle(column, 299))]));
+            let plan = think(&asked).remove(0).expect("a plan");
+            let joined = super::joined(asked.level.as_deref(), from, plan.ahead.clone());
+            assert!(joined.is_some(), "to column {column} from {from:?}: {:?}", plan.ahead);
+        }
+    }
+}
+
+#[test]
 fn nobody_thinks_on_once_all_is_to_stop() {
     let stop = Stop::default();
     stop.ask();
     let near = question(None, &[middle(0, 0)], &[player(1, middle(3, 0))]);
     assert_eq!(super::think::think(&near, &stop), [None]);
     assert_eq!(super::think::think(&idle(halves()), &stop), [None, None, None]);
+    let (level, at) = (level(&["..", ".s"]), middle(0, 0));
+    let wanted = [level.grid().tile_at(middle(1, 0)).expect("a tile")].into();
+    assert_eq!(Field::new(&level, &[player(1, at)], wanted, TILES_PER_THOUGHT_MAX, &stop).plan(at), None);
 }
 
 #[test]
