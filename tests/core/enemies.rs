@@ -267,12 +267,10 @@ fn in_a_large_open_level_all_set_out_for_a_player_however_far_it_is() {
         let at = |enemy: &Player| (enemy.client_id, enemy.at);
         enemies(&net, seat).iter().map(at).collect::<BTreeMap<_, _>>()
     };
-    // All gather off the middle of a tile, and then the player is in the corner far across.
-    play(1_000, 13, 9);
+    // All gather off the middle of a tile, and then, between two thoughts, the player is in the corner far across.
+    play(1_004, 13, 9);
     let end = side as i32 * TILE - TILE / 2;
-    for part in 1..=6 {
-        play(1, 13 + (end - 13) * part / 6, 9 + (end - 9) * part / 6);
-    }
+    play(1, end / 2, end / 2);
     let before = play(60, end, end);
     let after = play(60, end, end);
     let stand = before.iter().filter(|(id, at)| after.get(id) == Some(at)).count();
