@@ -154,8 +154,10 @@ impl<'a> Realm<'a> {
 
     /// Removes a player. It leaves as soon as the hook has ended, whichever that is: [`crate::game::Game::on_leave`] is told, its
     /// session ends, what waits to be said to it is lost, and its client is told why by `reason`, whose meaning is the game's. An
-    /// honest client does not join again by itself then; against others, and because what is said once may be lost,
-    /// [`crate::game::Game::on_join`] refuses. False if nobody plays as `client_id`: who asks to join does not yet.
+    /// honest client does not join again by itself then, and of its hellos that are on their way already none counts. Against
+    /// others, and because what is said once may be lost, [`crate::game::Game::on_join`] refuses; on an open server, too, where whoever
+    /// does not read why asks to join with its next move. True also for one that is going already; the first reason counts. False if
+    /// nobody plays as `client_id`: who asks to join does not yet.
     pub fn remove(&mut self, client_id: u32, reason: u32) -> bool {
         let is_there = self.slot_of(client_id).is_some();
         if is_there {

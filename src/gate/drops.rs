@@ -52,7 +52,7 @@ drop_reasons! {
     Proof = "proof",
     /// A hello with a proof that is too old.
     ProofExpired = "proof_expired",
-    /// A hello that is older than the one its peer plays by.
+    /// A hello that is older than the one its peer plays by, or than the end of the session that it asked for.
     StaleHello = "stale_hello",
     /// A hello of another version of the protocol; answered with a refusal.
     Version = "version",

@@ -407,8 +407,12 @@ impl Server {
         let peer = self.peers.remove(key)?;
         self.office.dismiss(peer.player.index());
         self.gate.remove(peer.addr);
-        if peer.sealer.is_some() {
-            self.ended.note(self.gate.age(self.now), peer.client_id, peer.proven_ms);
+        match (why, &peer.sealer) {
+            (Departure::Removed(_), _) => {
+                self.ended.note_removed(self.gate.age(self.now), client_id, peer.proven_ms, peer.nonce);
+            }
+            (_, Some(_)) => self.ended.note(self.gate.age(self.now), client_id, peer.proven_ms),
+            (_, None) => {}
         }
         if let Some(memory) = &mut self.memory {
             memory.on_gone(self.now, peer.player, self.world.player(peer.player));

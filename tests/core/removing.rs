@@ -8,7 +8,7 @@ use tickcast::client::Phase;
 use tickcast::game::{Admission, Departure, Game, Joining, Realm, Step, Verdict};
 use tickcast::gate::DropReason;
 use tickcast::mail::Delivery;
-use tickcast::wire::{Closed, ClosedReason, FromServer, RefusalReason, decode_server};
+use tickcast::wire::{Ack, Closed, ClosedReason, FromClient, FromServer, Move, RefusalReason, decode_server};
 use tickcast::work::{Done, Work};
 
 use crate::pair::{Fate, Net, Way, at, hello, small};
@@ -33,9 +33,14 @@ struct Bouncer(Arc<Mutex<Book>>);
 struct Book {
     removes: BTreeMap<Hook, Vec<u32>>,
     refuses: Vec<u32>,
+    /// Goes in the tick of its joining, the first time.
+    passes_by: Option<u32>,
     joined: Vec<u32>,
     left: Vec<(u32, Departure)>,
     answers: Vec<bool>,
+    /// How many had gone altogether when each was told of its leaving.
+    gone_at_leaving: Vec<usize>,
+    standing: usize,
 }
 
 impl Bouncer {
@@ -67,6 +72,9 @@ impl Game for Bouncer {
             return Admission::Refused(5);
         }
         book.joined.push(joining.player);
+        if book.passes_by.take_if(|player| *player == joining.player).is_some() {
+            book.removes.insert(Hook::Tick, vec![joining.player]);
+        }
         Admission::Placed(at(joining.player as i32, 0), 0)
     }
 
@@ -85,7 +93,14 @@ impl Game for Bouncer {
 
     fn on_leave(&mut self, realm: &mut Realm<'_>, player: u32, why: Departure) {
         assert!(realm.player(player).is_some(), "it still stands there");
-        self.0.lock().expect("nobody panics with it").left.push((player, why));
+        {
+            let mut book = self.0.lock().expect("nobody panics with it");
+            book.left.push((player, why));
+            let standing = realm.players().count();
+            book.standing = book.standing.max(standing);
+            let gone = book.standing - standing;
+            book.gone_at_leaving.push(gone);
+        }
         self.on(Hook::Leave(player), realm);
     }
 
@@ -213,12 +228,19 @@ fn hundreds_who_remove_one_another_do_not_go_within_one_another() {
     for client_id in 0..MANY {
         let from = net.address();
         net.welcomed(from, hello(client_id, 1));
-        game.plan(Hook::Leave(client_id), &[client_id + 1]);
+        // Each removes two: were they to go at once, the first would take all of its own along before the second goes.
+        game.plan(Hook::Leave(client_id), &[2 * client_id + 1, 2 * client_id + 2]);
     }
     game.plan(Hook::Tick, &[0]);
     net.step();
     assert_eq!(game.left(), (0..MANY).map(removed).collect::<Vec<_>>());
     assert_eq!(net.server.gate().peers(), 0);
+    let book = game.0.lock().expect("nobody panics with it");
+    assert!(
+        book.gone_at_leaving.iter().copied().eq(0..MANY as usize),
+        "each is gone when the next hears: {:?}",
+        book.gone_at_leaving
+    );
 }
 
 #[test]
@@ -245,6 +267,58 @@ fn who_is_removed_stays_out_by_itself_and_may_come_again_if_it_wants_to() {
     assert_eq!(net.phase(seats[0]), Phase::Playing);
     let joined = game.0.lock().expect("nobody panics with it").joined.clone();
     assert_eq!(joined, [7, 8, 9, 7]);
+}
+
+#[test]
+fn a_hello_that_is_on_its_way_when_its_player_is_removed_does_not_bring_it_back() {
+    // So long do datagrams take that a client says its hello several times before it hears anything.
+    for late in [16, 40] {
+        let game = Bouncer::default();
+        let mut net = Net::with_game(small(), Box::new(game.clone()));
+        game.0.lock().expect("nobody panics with it").passes_by = Some(7);
+        let seat = net.seat(7);
+        net.weather(move |_, _| Fate::Late(late));
+        net.run(8 * late);
+        assert_eq!(net.phase(seat), Phase::Closed(ClosedReason::Removed(70)), "after {late} ticks");
+        assert_eq!(game.0.lock().expect("nobody panics with it").joined, [7], "after {late} ticks");
+        assert_eq!((net.server.gate().peers(), net.true_at(7)), (0, None), "after {late} ticks");
+        assert_ne!(net.drops(DropReason::StaleHello), 0, "after {late} ticks");
+        net.rejoin(seat);
+        net.run(8 * late);
+        assert_eq!(net.phase(seat), Phase::Playing, "it may come again after {late} ticks");
+    }
+}
+
+#[test]
+fn on_an_open_server_whoever_moves_on_is_asked_for_again() {
+    let game = Bouncer::default();
+    let mut net = Net::with_game(tickcast::Config { open: true, ..small() }, Box::new(game.clone()));
+    let from = net.address();
+    let step = |sequence, x| Move {
+        client_id: 7,
+        session: 0,
+        sequence,
+        at: at(x, 0),
+        state: 0,
+        ack: Ack::default(),
+    };
+    net.say(from, FromClient::Move(step(1, 1)));
+    game.plan(Hook::Tick, &[7]);
+    net.step();
+    assert_eq!((game.left(), net.true_at(7)), (vec![removed(7)], None));
+    let closed = |message: &FromServer| {
+        matches!(message, FromServer::Closed(Closed { reason: ClosedReason::Removed(70), .. }))
+    };
+    assert_eq!(net.mail(from).iter().filter(|message| closed(message)).count(), 1, "it is told");
+    net.say(from, FromClient::Move(step(2, 2)));
+    net.step();
+    assert_eq!((net.true_at(7), net.server.gate().peers()), (Some(at(2, 0)), 1), "it is back");
+    game.0.lock().expect("nobody panics with it").refuses.push(7);
+    game.plan(Hook::Tick, &[7]);
+    net.step();
+    net.say(from, FromClient::Move(step(3, 3)));
+    net.step();
+    assert_eq!((net.true_at(7), net.server.gate().peers()), (None, 0), "unless the game refuses it");
 }
 
 #[test]
