@@ -221,7 +221,8 @@ impl<'a> Realm<'a> {
     }
 
     /// Nobody wants to know any more what comes of this work: it is told to stop, and [`crate::game::Game::on_done`] is told that it
-    /// was cancelled, with the work of the next tick. False, and nothing has changed, if its end was told already, or will be.
+    /// was cancelled, with the work of the next tick. False if its end was told, or it was cancelled or its time was up before;
+    /// then nothing has changed. Work that has finished but was not told of yet can be cancelled.
     pub fn cancel(&mut self, work: WorkId) -> bool {
         self.work.cancel(work)
     }

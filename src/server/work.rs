@@ -51,7 +51,7 @@ impl Server {
         self.rules.work.expire(self.now);
         // What ends meanwhile is the next tick's.
         for _ in 0..self.rules.work.waiting() {
-            let Some(done) = self.rules.work.next_done() else { return };
+            let Some(done) = self.rules.work.next_done() else { continue };
             let about = About { hook: "on_done", player: done.owner };
             self.ask(about, |game, realm| game.on_done(realm, done));
         }

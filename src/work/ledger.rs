@@ -12,8 +12,8 @@ use super::{
 ///
 /// - [`Ledger::start`] at any time; who runs it gets it from [`Ledger::take_started`], and says [`Ledger::finish`].
 /// - [`Ledger::cancel_all_of`] when an owner leaves, [`Ledger::cancel`] when the game wants it; [`Ledger::expire`] once a tick.
-/// - [`Ledger::next_done`] gives what has ended, in the order in which it did: each piece of work once, whatever became of
-///   it. What has been cancelled says so, also if it was finished before and nobody had been told yet.
+/// - [`Ledger::next_done`], as often as [`Ledger::waiting`] says, gives what has ended, in the order in which it did: each piece of
+///   work once, whatever became of it. What has been cancelled says so, also if it was finished before and nobody had been told yet.
 /// - [`Ledger::take_unwanted`] gives work and answers that are nobody's any more, for whoever has time to drop them.
 ///
 /// Where nothing is in flight nothing of this touches the heap. When it is dropped, all is told to stop.
@@ -99,7 +99,8 @@ impl Ledger {
         self.done.push_back(Done { id, owner, result });
     }
 
-    /// Nobody wants to know any more what comes of this work. False if its end has been told, or is known to be told.
+    /// Nobody wants to know any more what comes of this work. False if its end was told, or it was cancelled or its time
+    /// was up before.
     pub(crate) fn cancel(&mut self, id: WorkId) -> bool {
         let is_in_flight = self.flights.contains_key(&id);
         self.give_up(id, Failure::Cancelled);
@@ -123,27 +124,24 @@ impl Ledger {
         }
     }
 
-    /// How many times [`Ledger::next_done`] gives something, at the most.
+    /// How many times [`Ledger::next_done`] has something to look at.
     pub(crate) fn waiting(&self) -> usize {
         self.done.len()
     }
 
-    /// The next work that has ended.
+    /// The next work that has ended; `None` also where that has been cancelled since, which is told in its own turn.
     pub(crate) fn next_done(&mut self) -> Option<Done> {
-        loop {
-            let done = self.done.pop_front()?;
-            let failure = done.result.as_ref().err().copied();
-            if let Some(Failure::TimedOut | Failure::Cancelled) = failure {
-                self.given_up -= 1;
-            } else if self.remove(done.id).is_some() {
-                self.counts.note(failure);
-            } else {
-                // It has been cancelled since; that is told too.
-                put_away(&mut self.unwanted, Box::new(done));
-                continue;
-            }
-            return Some(done);
+        let done = self.done.pop_front()?;
+        let failure = done.result.as_ref().err().copied();
+        if let Some(Failure::TimedOut | Failure::Cancelled) = failure {
+            self.given_up -= 1;
+        } else if self.remove(done.id).is_some() {
+            self.counts.note(failure);
+        } else {
+            put_away(&mut self.unwanted, Box::new(done));
+            return None;
         }
+        Some(done)
     }
 
     /// What became of all work.
@@ -204,7 +202,8 @@ mod tests {
 
     fn told(ledger: &mut Ledger) -> Vec<(u64, Option<u32>, Result<u64, Failure>)> {
         let mut told = Vec::new();
-        while let Some(done) = ledger.next_done() {
+        while ledger.waiting() > 0 {
+            let Some(done) = ledger.next_done() else { continue };
             let (id, owner) = (done.id.0, done.owner);
             told.push((id, owner, done.answer().expect("all answers are numbers")));
         }

@@ -230,3 +230,48 @@ fn an_order_is_the_games_and_the_standard_game_knows_none() {
     let mut net = Net::new(small());
     assert_eq!(net.server.order("fly away"), "refused: unknown order");
 }
+
+/// Starts two pieces of work when it is told to, and where it hears that the first has ended cancels the second. Notes in which tick it hears what.
+#[derive(Clone, Default)]
+struct Canceller(Arc<Mutex<Notes>>);
+
+/// What it has started, and of each end the tick, the work, and whether that was cancelled.
+type Notes = (Vec<WorkId>, Vec<(u64, WorkId, bool)>);
+
+impl Game for Canceller {
+    fn on_move(&mut self, _realm: &mut Realm<'_>, _step: &Step) -> Verdict {
+        Verdict::Accept
+    }
+
+    fn on_order(&mut self, realm: &mut Realm<'_>, _order: &str) -> String {
+        let started = [(); 2].map(|()| realm.start(None, TIMEOUT, work()).expect("a place"));
+        self.0.lock().expect("nobody panics with it").0.extend(started);
+        String::new()
+    }
+
+    fn on_done(&mut self, realm: &mut Realm<'_>, done: Done) {
+        let (tick, id) = (realm.tick().0, done.id);
+        let mut book = self.0.lock().expect("nobody panics with it");
+        let is_cancelled = done.answer::<i32>().expect("all answers are numbers") == Err(Failure::Cancelled);
+        book.1.push((tick, id, is_cancelled));
+        if id == book.0[0] {
+            assert!(realm.cancel(book.0[1]), "nobody has been told of its end");
+            assert!(!realm.cancel(id) && !realm.cancel(book.0[1]), "once");
+        }
+    }
+}
+
+#[test]
+fn what_is_cancelled_when_other_work_has_ended_is_told_with_the_work_of_the_next_tick() {
+    let game = Canceller::default();
+    let mut net = Net::with_game(small(), Box::new(game.clone()));
+    net.server.order("");
+    let works: Vec<WorkId> = net.server.take_work().map(|started| started.id).collect();
+    // Both have ended when the game is told of the first.
+    works.iter().for_each(|id| net.server.finish(*id, Ok(Box::new(0))));
+    net.run(3);
+    let told = game.0.lock().expect("nobody panics with it").1.clone();
+    let tick = told[0].0;
+    assert_eq!(told, [(tick, works[0], false), (tick + 1, works[1], true)]);
+    assert_eq!((net.totals().hook_panics, net.totals().work_cancelled), (0, 1));
+}
