@@ -14,7 +14,7 @@ use tickcast::mail::Delivery;
 use tickcast::profiles::Name;
 use tickcast::server::Server;
 use tickcast::sim::{self, Actor, Broken, Scenario, ServerStart, SimConfig, SimReport};
-use tickcast::wire::{ClosedReason, Position};
+use tickcast::wire::{ClosedReason, Position, message_bytes_max};
 use tickcast::work::Done;
 
 use crate::maps::drawn;
@@ -242,8 +242,12 @@ impl Scenario for Journey {
         let Some(game) = &self.game else { return Err("there is no game".into()) };
         let (game, walker) = (game.look(), &self.walkers[index]);
         let (file, played) = (game.level.file_name(), game.level().bounds());
-        // The smallest datagrams have no room for a name.
-        let is_its = |name: &Name| name.is_empty() || file.is_some_and(|file| file == name.as_str());
+        // The smallest datagrams have no room for a name, which is 7 bytes long here: see docs/MESSAGES.md.
+        let has_room = message_bytes_max(server.config().datagram_bytes) >= 1 + 1 + 7 + 16;
+        let is_its = |name: &Name| match has_room {
+            true => file.is_some_and(|file| file == name.as_str()),
+            false => name.is_empty(),
+        };
         let knows =
             matches!(&walker.told, Some(Told::Level { name, bounds }) if is_its(name) && *bounds == played);
         let stands = server.players().find(|player| player.client_id == sim::FIRST_ID + index as u32);

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tickcast::config::Config;
-use tickcast::game::{Admission, Game, Joining, LoadError, Realm, Standard, Step, Verdict};
+use tickcast::game::{Admission, Departure, Game, Joining, LoadError, Realm, Standard, Step, Verdict};
 use tickcast::gate::DropReason;
 use tickcast::level::Level;
 use tickcast::mail::Delivery;
 use tickcast::wire::Position;
-use tickcast::work::{Done, Started, Work};
+use tickcast::work::{Done, Started, TIMEOUT_MAX, Work};
 
 use crate::maps::{TILE, drawn};
 use crate::pair::{Net, at, small};
@@ -277,6 +277,18 @@ impl Game for Guide {
         self.0.on_tick(realm);
     }
 
+    fn on_leave(&mut self, realm: &mut Realm<'_>, player: u32, why: Departure) {
+        self.0.on_leave(realm, player, why);
+    }
+
+    /// Has so much going on that nothing else has a place, or says why a level is not played.
+    fn on_order(&mut self, realm: &mut Realm<'_>, order: &str) -> String {
+        if order == "busy" {
+            while realm.start(None, TIMEOUT_MAX, Work::thread(|_| ())).is_ok() {}
+        }
+        self.0.level_failed().unwrap_or_default().to_owned()
+    }
+
     fn on_done(&mut self, realm: &mut Realm<'_>, done: Done) {
         self.0.on_done(realm, done);
     }
@@ -304,6 +316,45 @@ fn a_game_on_top_may_say_alone_which_level_is_played() {
     finish(&mut net, loading);
     net.step();
     assert_eq!((place(&net, 7), net.totals().hook_panics), (middle(2, 1), 0));
+}
+
+#[test]
+fn a_game_on_top_hears_why_a_level_is_not_played() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("cellar.tmx"), drawn(&CELLAR, "yard.tmx")).expect("a file");
+    let config = in_level(level(&YARD, &folder.path().join("yard.tmx"), "cellar.tmx"));
+    let mut net = Net::with_game(config.clone(), Box::new(Guide(Standard::new(&config))));
+    let seat = net.join(7);
+    for (file, expected) in [("missing.tmx", "missing.tmx"), ("cellar.tmx", "")] {
+        let path = folder.path().join(file);
+        let name = path.to_str().expect("text").as_bytes();
+        net.seats[seat].client.send(Delivery::Reliable, name).expect("there is room");
+        let here = place(&net, 7);
+        net.move_to(seat, here.x, here.y);
+        net.step();
+        assert_eq!(net.server.order(""), "", "it is being loaded");
+        let loading = started(&mut net);
+        finish(&mut net, loading);
+        net.step();
+        let why = net.server.order("");
+        assert!(why.contains(expected) && why.is_empty() == expected.is_empty(), "{file}: {why:?}");
+    }
+    assert_eq!(net.totals().hook_panics, 0);
+}
+
+#[test]
+fn where_too_much_goes_on_an_exit_leads_nowhere_and_it_is_said_why() {
+    let config = in_level(level(&YARD, Path::new("yard.tmx"), "cellar.tmx"));
+    let mut net = Net::with_game(config.clone(), Box::new(Guide(Standard::new(&config))));
+    let seat = net.join(7);
+    net.server.order("busy");
+    for to in [at(middle(1, 1).x, middle(7, 3).y), middle(7, 3)] {
+        net.move_to(seat, to.x, to.y);
+        net.step();
+    }
+    let why = net.server.order("");
+    assert!(why.contains("cellar.tmx") && why.contains("works are in flight"), "{why:?}");
+    assert_eq!(place(&net, 7), middle(7, 3));
 }
 
 #[test]

@@ -83,6 +83,11 @@ impl Levels {
         self.level.as_ref()
     }
 
+    /// Why the last level that was asked for is not played.
+    pub(super) fn failed(&self) -> Option<&str> {
+        self.failed.as_deref()
+    }
+
     /// Where the next player appears, if that is anywhere.
     pub(super) fn appear(&mut self) -> Option<Position> {
         let Some(level) = &self.level else { return self.spawn };
@@ -119,10 +124,20 @@ impl Levels {
         let Some(exit) = level.exit_at(step.to) else { return };
         let was_there = step.from.and_then(|from| level.exit_at(from)).is_some_and(|before| before == exit);
         if !was_there && self.loading.is_none() && !self.is_pause(realm) {
-            info!(player = step.player, to = %exit.to.display(), "a player goes to another level");
             let (folder, to) = (level.folder().to_owned(), exit.to.clone());
-            self.left_at = Some(realm.tick());
-            _ = self.load(realm, to.clone(), move || Level::load_within(&folder, &to));
+            self.go_through(realm, step.player, folder, to);
+        }
+    }
+
+    fn go_through(&mut self, realm: &mut Realm<'_>, player: u32, folder: PathBuf, to: PathBuf) {
+        self.left_at = Some(realm.tick());
+        let name = to.display().to_string();
+        match self.load(realm, to.clone(), move || Level::load_within(&folder, &to)) {
+            Ok(()) => info!(player, to = name, "a player goes to another level"),
+            Err(why) => {
+                warn!(player, to = name, %why, "the level stays as it is");
+                self.failed = Some(format!("{name}: {why}"));
+            }
         }
     }
 

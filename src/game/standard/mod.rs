@@ -33,8 +33,9 @@ use words::Said;
 
 /// See the module.
 ///
-/// A game on top has one of these and hands every hook on to it that it does not answer itself; whom it refuses or removes
-/// [`Game::on_join`] of this one need not have seen, but of whomever that has let in [`Game::on_leave`] must tell.
+/// A game on top has one of these, and hands on to it every hook that it does not answer itself. Whom it does not let in it
+/// refuses before it asks [`Game::on_join`] of this one. If that has let somebody in whom the game on top refuses after all, it calls
+/// [`Game::on_leave`] of this one itself: nobody else does for one that never played, and the id would stay in the tables here.
 #[derive(Debug)]
 pub struct Standard {
     speed_limit: Option<SpeedLimit>,
@@ -71,7 +72,7 @@ impl Standard {
     }
 
     /// Starts to load another level, beside the tick, and plays it as soon as it is there: [`Standard::level`] is another then,
-    /// and everyone is told. One that is broken, or missing, changes nothing; the log says why.
+    /// and everyone is told. One that is broken, or missing, changes nothing; [`Standard::level_failed`] and the log say why.
     ///
     /// # Errors
     /// If another is being loaded, or too much work is in flight.
@@ -87,6 +88,11 @@ impl Standard {
     /// The level that is played, if there is one.
     pub fn level(&self) -> Option<&Arc<Level>> {
         self.levels.level()
+    }
+
+    /// Why the last level that was asked for is not played. `None` if it is, or is being loaded.
+    pub fn level_failed(&self) -> Option<&str> {
+        self.levels.failed()
     }
 
     /// Sends an enemy off: it goes on from somewhere else. False if it is none of these.
