@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tickcast::game::{Admission, Departure, Game, Joining, Realm, Standard, Step, Verdict};
 use tickcast::level::Level;
+use tickcast::profiles::Profile;
 use tickcast::wire::Position;
 use tickcast::work::Done;
 use tickcast::{Config, TickRate, TickServer};
@@ -59,6 +60,25 @@ impl Game for Club {
     /// Levels are loaded beside the tick, and enemies think there.
     fn on_done(&mut self, realm: &mut Realm<'_>, done: Done) {
         self.standard.on_done(realm, done);
+    }
+
+    /// What is kept of players, where there is a store.
+    fn on_recall(&mut self, realm: &mut Realm<'_>, profiles: Vec<Profile>, run: u64) {
+        self.standard.on_recall(realm, profiles, run);
+    }
+
+    fn keep(
+        &mut self,
+        realm: &mut Realm<'_>,
+        is_last: bool,
+        kept: &mut Vec<Profile>,
+        forgotten: &mut Vec<u32>,
+    ) {
+        self.standard.keep(realm, is_last, kept, forgotten);
+    }
+
+    fn on_stop(&mut self, realm: &mut Realm<'_>) -> bool {
+        self.standard.on_stop(realm)
     }
 
     fn on_order(&mut self, realm: &mut Realm<'_>, order: &str) -> String {

@@ -1,4 +1,4 @@
-//! A game of one's own: `cargo run --example rules`, and then `cargo run -- bots --clients 20 --area 1000x1000`.
+//! A game of one's own: `cargo run --example rules`, and then `cargo run -- bots --clients 5 --area 1000x1000`.
 //!
 //! Players walk about in a ring, and slowly through the mud in its middle. A wolf walks after whoever is nearest: whom it
 //! catches starts anew, and whom it has caught three times is out. Each hook shows one thing that a game can do.
@@ -11,6 +11,7 @@ use tickcast::mail::Delivery;
 use tickcast::wire::Position;
 use tickcast::work::{Done, Work};
 use tickcast::{Config, TickServer};
+use tracing::info;
 
 const MIDDLE: Position = Position { x: 500, y: 500 };
 const RING: u64 = 500;
@@ -19,7 +20,7 @@ const MUD: u64 = 100;
 const MUD_STEP: u64 = 8;
 /// What clients are told that the wolf is: entities have a kind.
 const WOLF: u8 = 1;
-const WOLF_STEP: i32 = 3;
+const WOLF_STEP: i32 = 12;
 /// Why somebody may not play, or plays no longer: numbers of our own, which our clients put into words.
 const OUT: u32 = 1;
 const RUDE: u32 = 2;
@@ -41,7 +42,7 @@ impl Game for Chase {
         let player = joining.player;
         let greeting = Work::thread(move |_stop| greeting(player));
         if realm.start(Some(player), Duration::from_secs(5), greeting).is_err() {
-            println!("{player} is not greeted: too much else is going on");
+            info!(player, "not greeted: too much else is going on");
         }
         let beside = (realm.random() % 200) as i32;
         Admission::Placed(Position { x: 300 + beside, y: 300 }, 0)
@@ -89,8 +90,8 @@ impl Game for Chase {
 
     /// Who goes, and why. It still stands where it stood; work that is started for it here is cancelled at once.
     fn on_leave(&mut self, _realm: &mut Realm<'_>, player: u32, why: Departure) {
-        self.caught.remove(&player);
-        println!("{player} goes: {why:?}");
+        // How often it was caught stays: nobody shall begin anew by leaving.
+        info!(player, ?why, "goes");
     }
 
     /// What came of the work: its answer, or that it took too long, has panicked, or was cancelled.
@@ -105,7 +106,7 @@ impl Chase {
     fn catch(&mut self, realm: &mut Realm<'_>, player: u32) {
         let times = self.caught.entry(player).or_default();
         *times += 1;
-        println!("tick {}: the wolf has caught {player}", realm.tick().0);
+        info!(player, times, tick = realm.tick().0, "the wolf has caught a player");
         if *times < 3 {
             realm.relocate(player, Position { x: 300, y: 300 });
         } else {
@@ -124,6 +125,7 @@ fn greeting(player: u32) -> String {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let world = tickcast::config::parse_world("0,0,1000,1000")?;
     let config = Config { world, ..Config::default() };
     let server = TickServer::bind_game("127.0.0.1:12345".parse()?, config, Box::new(Chase::default()))?;

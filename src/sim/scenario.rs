@@ -36,7 +36,7 @@ use crate::wire::{Player, Position};
 /// use tickcast::game::{Game, Realm, Step, Verdict};
 /// use tickcast::server::Server;
 /// use tickcast::sim::{self, Actor, Scenario, ServerStart, SimConfig};
-/// use tickcast::wire::Position;
+/// use tickcast::wire::{ClosedReason, Position};
 ///
 /// const FENCE: i32 = 50;
 ///
@@ -60,8 +60,11 @@ use crate::wire::{Player, Position};
 ///     }
 ///
 ///     fn on_turn(&mut self, actor: &mut Actor<'_>) -> Option<(Position, u32)> {
-///         if matches!(actor.client.phase(), Phase::Refused(_) | Phase::Closed(_)) {
-///             actor.client.rejoin(actor.now);
+///         match actor.client.phase() {
+///             // Whom the game has removed stays out.
+///             Phase::Closed(ClosedReason::Removed(_)) => {}
+///             Phase::Refused(_) | Phase::Closed(_) => actor.client.rejoin(actor.now),
+///             Phase::Joining | Phase::Playing | Phase::Left => {}
 ///         }
 ///         let x = if actor.is_calm { 0 } else { (actor.draw.next_u32() % 100) as i32 };
 ///         Some((Position { x, y: actor.index as i32 }, 0))
