@@ -91,12 +91,13 @@ impl Game for Club {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:12345".into());
     let level = Arc::new(Level::load(Path::new("maps/yard.tmx"))?);
     let config = Config { tick_rate: TickRate::from_hz(60.0)?, enemies: 5, ..Config::default() };
     // Its bounds are those of the world.
     let config = config.in_level(level);
     let game = Club { standard: Standard::new(&config), kicked: Vec::new() };
-    let server = TickServer::bind_game("127.0.0.1:12345".parse()?, config, Box::new(game))?;
+    let server = TickServer::bind_game(address.parse()?, config, Box::new(game))?;
     println!("listening on {}; Ctrl-C stops", server.local_addr());
 
     let mut ctrl_c = Box::pin(tokio::signal::ctrl_c());

@@ -84,6 +84,8 @@ impl Game for Chase {
         let next = Position { x: toward(at.x, prey.at.x), y: toward(at.y, prey.at.y) };
         realm.place(wolf, next, 0);
         if next == prey.at {
+            // It sets out anew, so that nobody is caught where it has just been put.
+            realm.place(wolf, start, 0);
             self.catch(realm, prey.client_id);
         }
     }
@@ -126,9 +128,10 @@ fn greeting(player: u32) -> String {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:12345".into());
     let world = tickcast::config::parse_world("0,0,1000,1000")?;
     let config = Config { world, ..Config::default() };
-    let server = TickServer::bind_game("127.0.0.1:12345".parse()?, config, Box::new(Chase::default()))?;
+    let server = TickServer::bind_game(address.parse()?, config, Box::new(Chase::default()))?;
     println!("listening on {}; Ctrl-C stops", server.local_addr());
     server.run_until(async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await?;
     Ok(())

@@ -7,6 +7,7 @@ mod capacity;
 mod commands;
 mod crowd;
 mod enemies;
+mod examples;
 mod exposition;
 mod hostile;
 mod http;
