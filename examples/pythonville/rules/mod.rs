@@ -27,7 +27,7 @@ use words::{News, Wish};
 /// The kind of the monsters: the enemies of the standard game.
 pub(crate) const MONSTER: u8 = tickcast::game::ENEMY;
 /// Who stands nearer than so many units is within reach: a tile and a half of our maps.
-const REACH: u64 = 24;
+pub(crate) const REACH: u64 = 24;
 /// An offer stands for so many seconds.
 const OFFER_S: f64 = 15.0;
 /// So often the leaderboard is told.
