@@ -291,11 +291,8 @@ class Mail:
         self._push(message) if reliable else self.unreliable.append(message)
 
     def _push(self, message):
-        self.last = self._next(self.last)
+        self.last = next_number(self.last)
         self.waiting.append(Letter(self.last, message))
-
-    def _next(self, number):
-        return number % (2**32 - 1) + 1
 
     def behind_move(self, now):
         """What the next move is to say besides; often nothing. Whoever moves on has seen the correction."""
@@ -333,8 +330,8 @@ class Mail:
                 self.inbox.append(message)
             elif number and 0 < (number - self.received) % 2**32 <= WAITING_MAX and has_room(self.kept.values(), message):
                 self.kept[number] = message
-        while (message := self.kept.get(self._next(self.received))) and has_room(self.inbox, message):
-            self.received, self.owes = self._next(self.received), True
+        while (message := self.kept.get(next_number(self.received))) and has_room(self.inbox, message):
+            self.received, self.owes = next_number(self.received), True
             self.inbox.append(self.kept.pop(self.received))
 
 
@@ -372,6 +369,11 @@ class Patience:
         known = self.smoothed is not None
         self.varies = (3 * self.varies + abs(self.smoothed - took)) / 4 if known else took / 2
         self.smoothed = (7 * self.smoothed + took) / 8 if known else took
+
+
+def next_number(number):
+    """The number of the message behind: 0 is none."""
+    return number % (2**32 - 1) + 1
 
 
 def has_room(waiting, message):
